@@ -1,0 +1,82 @@
+"""The agent: recursive language models whose code runs in a manager's sessions.
+
+The names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlm_kernel.agent.command import run
+    from rlm_kernel.agent.context import read_context
+    from rlm_kernel.agent.costs import CostSummary, ModelCosts
+    from rlm_kernel.agent.events import (
+        AnswerGiven,
+        CodeFinished,
+        CodeStarted,
+        Event,
+        ModelReplied,
+        OutputWritten,
+        RunEvent,
+        SessionOpened,
+        SubCallFinished,
+        SubCallStarted,
+        TurnStarted,
+    )
+    from rlm_kernel.agent.factory import (
+        SidecarREPLEnv,
+        SidecarREPLFactory,
+        create_sidecar_repl_factory,
+    )
+    from rlm_kernel.agent.models import Completion, LiteLLMModel, Message, Model
+    from rlm_kernel.agent.repl import RLM_REPL
+    from rlm_kernel.agent.setting import RunOptions
+    from rlm_kernel.agent.shown import ShownText
+
+__all__ = [
+    "RLM_REPL",
+    "AnswerGiven",
+    "CodeFinished",
+    "CodeStarted",
+    "Completion",
+    "CostSummary",
+    "Event",
+    "LiteLLMModel",
+    "Message",
+    "Model",
+    "ModelCosts",
+    "ModelReplied",
+    "OutputWritten",
+    "RunEvent",
+    "RunOptions",
+    "SessionOpened",
+    "ShownText",
+    "SidecarREPLEnv",
+    "SidecarREPLFactory",
+    "SubCallFinished",
+    "SubCallStarted",
+    "TurnStarted",
+    "create_sidecar_repl_factory",
+    "read_context",
+    "run",
+]
+
+_MODULES = {
+    "command": ("run",),
+    "context": ("read_context",),
+    "costs": ("CostSummary", "ModelCosts"),
+    "factory": ("SidecarREPLEnv", "SidecarREPLFactory", "create_sidecar_repl_factory"),
+    "models": ("Completion", "LiteLLMModel", "Message", "Model"),
+    "repl": ("RLM_REPL",),
+    "setting": ("RunOptions",),
+    "shown": ("ShownText",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'events')}"), name)

@@ -1,0 +1,90 @@
+"""What the model calls of an agent took: calls, tokens and money, by model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlm_kernel.agent.models import Completion
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCosts:
+    """What the calls of one model took.
+
+    `cost_usd` sums the calls whose price is known; `unpriced_calls` counts the others, without
+    those that failed.
+    """
+
+    calls: int = 0
+    failed_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    unpriced_calls: int = 0
+
+    def plus(self, other: ModelCosts) -> ModelCosts:
+        """The sum of both."""
+        return ModelCosts(
+            self.calls + other.calls,
+            self.failed_calls + other.failed_calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_usd + other.cost_usd,
+            self.unpriced_calls + other.unpriced_calls,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CostSummary:
+    """The totals, and `models`: each model's share by its name."""
+
+    total: ModelCosts
+    models: dict[str, ModelCosts]
+
+    def __str__(self) -> str:
+        total = self.total
+        unpriced = f" and {total.unpriced_calls} without a price" if total.unpriced_calls else ""
+        failed = f", {total.failed_calls} of them failed" if total.failed_calls else ""
+        return (
+            f"{total.calls} model calls{failed}, {total.input_tokens:,} tokens in, "
+            f"{total.output_tokens:,} out, ${total.cost_usd:.4f}{unpriced}"
+        )
+
+
+class CostRecord:
+    """Adds up calls as they end."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, ModelCosts] = {}
+
+    def completed(self, model: str, completion: Completion) -> None:
+        """Count a call that was answered."""
+        priced = completion.cost_usd is not None
+        self._add(
+            model,
+            ModelCosts(
+                calls=1,
+                input_tokens=completion.input_tokens,
+                output_tokens=completion.output_tokens,
+                cost_usd=completion.cost_usd or 0.0,
+                unpriced_calls=0 if priced else 1,
+            ),
+        )
+
+    def failed(self, model: str) -> None:
+        """Count a call that was not answered."""
+        self._add(model, ModelCosts(calls=1, failed_calls=1))
+
+    def summary(self) -> CostSummary:
+        """All there is by now."""
+        total = ModelCosts()
+        for costs in self._models.values():
+            total = total.plus(costs)
+        return CostSummary(total, dict(self._models))
+
+    def clear(self) -> None:
+        """Begin at zero."""
+        self._models.clear()
+
+    def _add(self, model: str, costs: ModelCosts) -> None:
+        self._models[model] = self._models.get(model, ModelCosts()).plus(costs)

@@ -1,0 +1,85 @@
+"""Where a run's code runs, as the loop sees it: the seam between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rlm_kernel.agent.context import ContextFile
+from rlm_kernel.agent.events import AnswerSource, OutputKind
+
+OnOutput = Callable[[OutputKind, str], None]
+OnHostCall = Callable[[str, dict[str, Any]], Awaitable[Any]]
+
+
+class HostCallFailedError(Exception):
+    """Raised by an `OnHostCall`: the call fails in the session with this class name and text."""
+
+    def __init__(self, ename: str, evalue: str) -> None:
+        super().__init__(f"{ename}: {evalue}")
+        self.ename = ename
+        self.evalue = evalue
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that a cell gave."""
+
+    text: str
+    source: AnswerSource
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What became of a cell; its output went to `on_output` as it came.
+
+    `error` is the class name and text of the exception that ended it. `state` says what became of
+    the session's variables: `kept`, `rolled_back` to before the cell, or `lost`. `asked_for_input`
+    says that the cell was interrupted because it called `input()`.
+    """
+
+    error: tuple[str, str] | None
+    answer: Answer | None
+    state: str
+    duration_s: float
+    timed_out: bool = False
+    asked_for_input: bool = False
+
+
+class Environment(Protocol):
+    """One session for one run."""
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+
+    @property
+    def connection(self) -> Mapping[str, Any]:
+        """The Jupyter connection info, with which people can attach."""
+
+    async def load(self, context: ContextFile, *, sub_calls: bool, recursion: bool) -> None:
+        """Define `context` and the functions for the model. Called once, before any code."""
+
+    async def execute(
+        self, code: str, *, timeout_s: float, on_output: OnOutput, on_host_call: OnHostCall
+    ) -> CellResult:
+        """Run a cell. Raises ManagerError when the session is gone for good.
+
+        Where its process had to be replaced (`lost`), what `load` defined is there again.
+        """
+
+    async def take_text_answer(
+        self, argument: str, *, is_variable: bool, timeout_s: float, on_host_call: OnHostCall
+    ) -> CellResult:
+        """Have the session work out the `FINAL(argument)` that the model wrote as text."""
+
+    async def close(self) -> None:
+        """End the session, and whatever runs in it. Idempotent; never raises ManagerError."""
+
+
+class REPLFactory(Protocol):
+    """Makes the environments of runs."""
+
+    async def open_environment(self) -> Environment:
+        """A new session. The caller closes it."""

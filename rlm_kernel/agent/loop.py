@@ -1,0 +1,116 @@
+"""The loop of a run: the model writes code, the session runs it, until there is an answer."""
+
+from __future__ import annotations
+
+from rlm_kernel.agent.answers import find_text_answer
+from rlm_kernel.agent.context import ContextFile
+from rlm_kernel.agent.environment import Environment
+from rlm_kernel.agent.events import AnswerGiven, ModelReplied, SessionOpened, TurnStarted
+from rlm_kernel.agent.feedback import FORCED, REPEATED, describe_turns_left
+from rlm_kernel.agent.fences import without_thoughts
+from rlm_kernel.agent.functions import HostFunctions
+from rlm_kernel.agent.history import History
+from rlm_kernel.agent.models import Completion, Message, Model
+from rlm_kernel.agent.prompts import question, system_prompt
+from rlm_kernel.agent.setting import Setting
+from rlm_kernel.agent.turn import Turn
+from rlm_kernel.errors import BudgetExceeded
+
+
+class Run:
+    """One question about one context, in one session; `answer` is called once.
+
+    `name` is the run's place in its tree, as in `RunEvent`; `depth_left` is what is left of
+    `max_depth`.
+    """
+
+    def __init__(self, name: str, setting: Setting, model: Model, depth_left: int) -> None:
+        self._name = name
+        self._setting = setting
+        self._model = model
+        self._depth_left = depth_left
+        self._children = 0
+        self._functions = HostFunctions(
+            name, setting, sub_calls=depth_left > 0, child_run=self._child if self._recurs else None
+        )
+
+    async def answer(self, context: ContextFile, query: str) -> AnswerGiven:
+        """Open a session, run the loop, close the session.
+
+        Raises ModelError, ManagerError, AgentError, or BudgetExceeded where even the forced reply
+        at the end of the turns is empty.
+        """
+        environment = await self._setting.factory.open_environment()
+        try:
+            self._announce(environment)
+            await environment.load(context, sub_calls=self._depth_left > 0, recursion=self._recurs)
+            answer = await self._converse(environment, self._history(context, query))
+        finally:
+            await environment.close()
+        self._setting.emit(answer)
+        return answer
+
+    @property
+    def _recurs(self) -> bool:
+        return self._depth_left > 1
+
+    def _history(self, context: ContextFile, query: str) -> History:
+        options = self._setting.options
+        instructions = system_prompt(
+            options.prompts, sub_calls=self._depth_left > 0, recursion=self._recurs
+        )
+        opening = question(query, context.type_name, context.note, size=options.prompts)
+        return History(
+            [Message("system", instructions), Message("user", opening)], options.history_limit
+        )
+
+    async def _converse(self, environment: Environment, history: History) -> AnswerGiven:
+        turns = self._setting.options.max_iterations
+        before = ""
+        for number in range(1, turns + 1):
+            completion = await self._ask(number, history)
+            session_id = environment.session_id
+            outcome = await self._turn(number, environment).take(completion)
+            if environment.session_id != session_id:
+                self._announce(environment)
+            if outcome.answer is not None:
+                return AnswerGiven(self._name, outcome.answer.text, outcome.answer.source, number)
+            notes = [outcome.feedback, *([REPEATED] if completion.text == before else [])]
+            notes += describe_turns_left(turns - number) if number < turns else [FORCED]
+            history.add(completion.text, "\n\n".join(notes))
+            before = completion.text
+        completion = await self._ask(turns + 1, history)
+        text = await self._forced_answer(self._turn(turns + 1, environment), completion)
+        return AnswerGiven(self._name, text, "forced", turns + 1, forced=True)
+
+    def _turn(self, number: int, environment: Environment) -> Turn:
+        return Turn(self._name, number, self._setting, environment, self._functions)
+
+    def _announce(self, environment: Environment) -> None:
+        opened = SessionOpened(self._name, environment.session_id, environment.connection)
+        self._setting.emit(opened)
+
+    async def _ask(self, number: int, history: History) -> Completion:
+        turns = self._setting.options.max_iterations
+        self._setting.emit(TurnStarted(self._name, number, turns))
+        completion = await self._setting.complete(self._model, history.messages())
+        self._setting.emit(ModelReplied(self._name, number, completion.text))
+        return completion
+
+    async def _forced_answer(self, turn: Turn, completion: Completion) -> str:
+        """The last reply's FINAL(...) wherever it stands, or else all of the reply."""
+        text = without_thoughts(completion.text).strip()
+        answer = find_text_answer(text, anywhere=True)
+        if answer is not None:
+            result = await turn.evaluate(answer)
+            return answer.argument if result.answer is None else result.answer.text
+        if not text:
+            turns = self._setting.options.max_iterations
+            raise BudgetExceeded(f"the model gave no answer within {turns} turns")
+        return text
+
+    async def _child(self, context: ContextFile, task: str) -> str:
+        self._children += 1
+        name = f"{self._name}.{self._children}"
+        child = Run(name, self._setting, self._setting.recursive_model, self._depth_left - 1)
+        return (await child.answer(context, task)).text

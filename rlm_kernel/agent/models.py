@@ -1,0 +1,141 @@
+"""Chat models: the small interface the agent talks to, and its implementation over litellm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, Protocol
+
+from rlm_kernel.errors import ModelError
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model answered, and what that took.
+
+    `cost_usd` is None where no price is known. `truncated` says that the model was cut off at its
+    output limit, so that `text` may end in mid-sentence.
+    """
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    truncated: bool = False
+
+
+class Model(Protocol):
+    """A chat model. Implementations may be used by many tasks at once."""
+
+    @property
+    def name(self) -> str:
+        """How the model is called in reports and logs."""
+
+    async def complete(
+        self, messages: Sequence[Message], *, max_output_tokens: int | None = None
+    ) -> Completion:
+        """Answer the conversation. Called for each turn and each sub-call; may be cancelled.
+
+        Raises ModelError for whatever goes wrong.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LiteLLMModel:
+    """Any model that litellm can reach, called once per `complete`: there are no hidden retries.
+
+    `name` is litellm's (`openai/gpt-5-mini`, `anthropic/...`); `provider` is for a name that does
+    not start with one. `api_base` and `api_key` default to what litellm reads from the environment.
+    A `temperature` the model does not support is left out. `timeout_s` bounds a whole call, in
+    seconds. `free` marks a model whose calls cost nothing.
+    """
+
+    name: str
+    api_base: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    temperature: float | None = None
+    timeout_s: float = 300.0
+    free: bool = False
+    provider: str | None = None
+
+    async def complete(
+        self, messages: Sequence[Message], *, max_output_tokens: int | None = None
+    ) -> Completion:
+        """Answer the conversation. Raises ModelError for whatever goes wrong."""
+        litellm = await asyncio.to_thread(_litellm)
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                response = await litellm.acompletion(**self._request(messages, max_output_tokens))
+        except TimeoutError as error:
+            raise ModelError(f"{self.name}: no answer within {self.timeout_s:g} s") from error
+        except Exception as error:  # litellm raises its own, openai's, httpx's and ValueError
+            raise ModelError(f"{self.name}: {self._without_key(str(error))}") from error
+        return self._completion(litellm, response)
+
+    def _request(self, messages: Sequence[Message], limit: int | None) -> dict[str, Any]:
+        return {
+            "model": self.name,
+            "custom_llm_provider": self.provider,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "api_base": self.api_base,
+            "api_key": self.api_key,
+            "temperature": self.temperature,
+            "max_tokens": limit,
+            "timeout": self.timeout_s + 1,  # httpx's, per read: ours, for the whole, comes first
+            "max_retries": 0,
+            "num_retries": 0,
+            "drop_params": True,
+            # litellm caches clients by the id of the event loop: a connection kept alive would
+            # outlive its loop, leak, and be offered to the next loop that gets the same id.
+            "extra_headers": {"Connection": "close"},
+        }
+
+    def _completion(self, litellm: Any, response: Any) -> Completion:
+        try:
+            choice, usage = response.choices[0], response.usage
+            return Completion(
+                text=choice.message.content or "",
+                input_tokens=int(usage.prompt_tokens),
+                output_tokens=int(usage.completion_tokens),
+                cost_usd=0.0 if self.free else self._price(litellm, response),
+                truncated=choice.finish_reason == "length",
+            )
+        except (AttributeError, IndexError, TypeError) as error:
+            raise ModelError(f"{self.name}: an answer of an unknown form: {response!r}") from error
+
+    def _price(self, litellm: Any, response: Any) -> float | None:
+        try:
+            return float(litellm.completion_cost(completion_response=response, model=self.name))
+        except Exception:  # litellm raises a bare Exception for a model without a price
+            return None
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self.api_key, "***") if self.api_key else text
+
+
+@cache
+def _litellm() -> Any:
+    """litellm, imported on first use because that takes seconds."""
+    # Without this, the import itself fetches a price list from the network.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import litellm
+
+    litellm.suppress_debug_info = True  # it would print advice to stdout
+    litellm.disable_aiohttp_transport = True  # its sessions are never closed
+    if "LITELLM_LOG" not in os.environ:
+        logging.getLogger("LiteLLM").setLevel(logging.ERROR)
+    return litellm

@@ -1,0 +1,186 @@
+"""A manager's session as the environment of a run: files by HTTP, cells by Jupyter's channels."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from rlm_kernel.agent.cancellation import unbroken
+from rlm_kernel.agent.cell import Cell
+from rlm_kernel.agent.connection import ConnectionLostError, KernelConnection
+from rlm_kernel.agent.context import ContextFile
+from rlm_kernel.agent.environment import CellResult, HostCallFailedError, OnHostCall, OnOutput
+from rlm_kernel.agent.events import OutputKind
+from rlm_kernel.errors import AgentError, ManagerError, SessionExpired
+from rlm_kernel.manager.client import ManagerClient
+from rlm_kernel.manager.wire import SessionInfo
+
+_CONTEXT_PATH = "/tmp/rlm/context"
+_SETUP_SECONDS = 300.0
+_PROBE_SECONDS = 60.0
+_GIVE_UP_SECONDS = 1.0
+_CLOSE_SECONDS = 10.0
+
+
+class ManagedSession:
+    """An `Environment`; `open` makes one. It owns its client and its session, and ends both."""
+
+    def __init__(self, client: ManagerClient) -> None:
+        self._client = client
+        self._session_id = ""
+        self._connection: Mapping[str, Any] = {}
+        self._kernel: KernelConnection | None = None
+        self._loaded: tuple[ContextFile, str] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, client: ManagerClient) -> ManagedSession:
+        """A new session of the client's manager. Raises ManagerError."""
+        session = cls(client)
+        try:
+            await session._begin()
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    @property
+    def session_id(self) -> str:
+        """The session's id; another one after the session had expired."""
+        return self._session_id
+
+    @property
+    def connection(self) -> Mapping[str, Any]:
+        """The Jupyter connection info, with the key."""
+        return self._connection
+
+    async def load(self, context: ContextFile, *, sub_calls: bool, recursion: bool) -> None:
+        """Define `context` and the model's functions. Raises AgentError where that fails."""
+        code = (
+            "from rlm_kernel.guest import rlm as _setup\n"
+            f"_setup.install(get_ipython(), {_CONTEXT_PATH!r}, {context.form!r}, "
+            f"sub_calls={sub_calls}, recursion={recursion})"
+        )
+        self._loaded = (context, code)
+        await self._load()
+
+    async def execute(
+        self, code: str, *, timeout_s: float, on_output: OnOutput, on_host_call: OnHostCall
+    ) -> CellResult:
+        """Run a cell; see `Environment`."""
+        cell = Cell(self._open_kernel, on_output, on_host_call)
+        try:
+            result = await cell.run(code, timeout_s)
+            if result.state == "kept" and not await self._is_furnished(cell):
+                result = replace(result, state="lost")
+        except ConnectionLostError:
+            return await self._after_loss(cell)
+        if result.state == "lost":
+            await self._load()
+        return result
+
+    async def take_text_answer(
+        self, argument: str, *, is_variable: bool, timeout_s: float, on_host_call: OnHostCall
+    ) -> CellResult:
+        """Have the session work out a textual answer; see `Environment`."""
+        function = "final_var" if is_variable else "text_final"
+        return await self.execute(
+            f"_rlm.{function}({argument!r})",
+            timeout_s=timeout_s,
+            on_output=_ignore,
+            on_host_call=on_host_call,
+        )
+
+    async def close(self) -> None:
+        """Disconnect and delete the session, which ends what runs in it. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            await unbroken(self._end())
+
+    @property
+    def _open_kernel(self) -> KernelConnection:
+        if self._kernel is None:
+            raise AgentError("the session is closed")
+        return self._kernel
+
+    async def _begin(self) -> None:
+        self._session_id = (await self._create()).session_id
+        self._connection = await self._client.connection(self._session_id)
+        self._kernel = await KernelConnection.open(self._connection)
+
+    async def _create(self) -> SessionInfo:
+        creating = asyncio.ensure_future(self._client.create_session())
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await unbroken(self._give_up(creating))
+            raise
+
+    async def _give_up(self, creating: asyncio.Future[SessionInfo]) -> None:
+        """Learn the id of a session that is about to exist, for `close` to delete it.
+
+        A manager that still boots is not waited for: it deletes what nobody waits for any more.
+        """
+        await asyncio.wait({creating}, timeout=_GIVE_UP_SECONDS)
+        creating.cancel()
+        with suppress(ManagerError, asyncio.CancelledError):
+            self._session_id = (await creating).session_id
+
+    async def _load(self) -> None:
+        if self._loaded is None:
+            return
+        context, code = self._loaded
+        await self._client.put_file(self._session_id, _CONTEXT_PATH, context.data)
+        cell = Cell(self._open_kernel, _ignore, _refuse)
+        try:
+            result = await cell.run(code, _SETUP_SECONDS, store_history=False)
+        except ConnectionLostError:
+            result = await self._after_loss(cell, reopen=False)
+        if result.error is not None:
+            ename, evalue = result.error
+            raise AgentError(f"the context could not be loaded into the session: {ename}: {evalue}")
+
+    async def _is_furnished(self, cell: Cell) -> bool:
+        """Whether the session still is the one that was loaded: people may have restarted it."""
+        if cell.is_furnished is not None or self._loaded is None:
+            return cell.is_furnished is not False
+        probe = Cell(self._open_kernel, _ignore, _refuse)
+        await probe.run("", _PROBE_SECONDS, store_history=False)
+        return probe.is_furnished is True
+
+    async def _after_loss(self, cell: Cell, *, reopen: bool = True) -> CellResult:
+        """What to tell of a cell whose kernel hung up; raises what the manager says of it."""
+        try:
+            await self._client.session(self._session_id)
+        except SessionExpired as error:
+            if not reopen:
+                raise
+            await self._disconnect()
+            await self._begin()
+            await self._load()
+            return cell.result(error=(type(error).__name__, str(error)), state="lost")
+        raise ManagerError("the session lives, but its kernel hung up")
+
+    async def _disconnect(self) -> None:
+        if self._kernel is not None:
+            await self._kernel.close()
+            self._kernel = None
+
+    async def _end(self) -> None:
+        await self._disconnect()
+        with suppress(ManagerError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                if self._session_id:
+                    await self._client.delete_session(self._session_id)
+        await self._client.close()
+
+
+def _ignore(kind: OutputKind, text: str) -> None:
+    """Nobody watches this cell."""
+
+
+async def _refuse(name: str, args: dict[str, Any]) -> Any:
+    raise HostCallFailedError("NotAvailable", f"{name} cannot be called here")

@@ -1,0 +1,34 @@
+"""`rlm-kernel run`: one question, answered by a recursive language model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--context", nargs="+", type=Path, required=True, metavar="FILE", help="what it is about"
+    )
+    parser.add_argument("--query", required=True, metavar="TEXT", help="the question")
+    parser.add_argument("--model", help="a litellm name, or 'local' ($MODEL_PATH, else local)")
+    parser.add_argument("--recursive-model", help="for questions of the model's own (the same)")
+    parser.add_argument(
+        "--max-iterations", type=int, default=20, help="turns of the model (default %(default)s)"
+    )
+    parser.add_argument(
+        "--max-depth", type=int, default=1, help="models that ask models (default %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from rlm_kernel import agent
+
+    return agent.run(
+        context=arguments.context,
+        query=arguments.query,
+        model=arguments.model,
+        recursive_model=arguments.recursive_model,
+        max_iterations=arguments.max_iterations,
+        max_depth=arguments.max_depth,
+    )

@@ -1,0 +1,80 @@
+"""`rlm-kernel serve`: the manager."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+
+from rlm_kernel import logs
+from rlm_kernel.cli.options import add_settings, read_settings
+from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.settings import ManagerSettings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_settings(
+        parser,
+        ManagerSettings,
+        "host",
+        "port",
+        "max_sessions",
+        "session_ttl",
+        "log_level",
+        "memory_bytes",
+        "interrupt_grace",
+        "pyodide_url",
+    )
+    parser.add_argument(
+        "--stop-on-eof",
+        action="store_true",
+        help="stop when standard input ends, as it does when the program at its other end dies",
+    )
+    parser.epilog = (
+        "The token that clients have to show comes from $RLM_KERNEL_TOKEN only: "
+        "a command line is not secret."
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = read_settings(ManagerSettings, arguments)
+    # What the manager starts inherits its environment, and is closer to the code of others.
+    os.environ.pop("RLM_KERNEL_TOKEN", None)
+    token = settings.token
+    logs.configure(settings.log_level, secrets=[token.get_secret_value()] if token else [])
+    asyncio.run(_serve(settings, stop_on_eof=arguments.stop_on_eof))
+    return 0
+
+
+async def _serve(settings: ManagerSettings, *, stop_on_eof: bool) -> None:
+    from rlm_kernel.manager import serve
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if stop_on_eof:
+        await _watch_stdin(stop)
+    await serve(settings, announce=_announce, stop=stop)
+
+
+def _announce(url: str) -> None:
+    print(f"rlm-kernel: listening on {url}", flush=True)
+
+
+class _EndOfInput(asyncio.Protocol):
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._stop.set()
+
+
+async def _watch_stdin(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.connect_read_pipe(lambda: _EndOfInput(stop), sys.stdin)
+    except ValueError as error:
+        raise ConfigurationError("--stop-on-eof needs a pipe as standard input") from error

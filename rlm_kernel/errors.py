@@ -1,0 +1,231 @@
+"""Every error that rlm-kernel raises on purpose.
+
+RLMKernelError
+├── ConfigurationError          a setting or an argument that cannot work
+│   └── CacheError              a cache directory that cannot be used or trusted
+├── MalformedModule             WebAssembly bytes that break the format, with the offset
+├── CompilationError            a module that the engine does not accept
+├── FetchError                  a pinned file that no source could deliver
+│   └── IntegrityError          bytes that differ from the pinned hash
+├── SandboxError
+│   ├── ZygoteError             the zygote could not be started, or is gone
+│   ├── SandboxClosed           used after close()
+│   └── FileError               a file of the session that cannot be read or written
+│       └── FileMissing
+├── ManagerError                what the manager's HTTP interface answers
+│   ├── BadRequest
+│   ├── Unauthorized            no token, or not the right one
+│   ├── Forbidden               a request that a web page may have forged
+│   ├── RouteNotFound
+│   ├── MethodNotAllowed
+│   ├── BodyTooLarge
+│   ├── SessionNotFound
+│   ├── SessionExpired
+│   ├── SessionBusy
+│   ├── TooManySessions
+│   ├── NotReady                the manager still starts, or closes down
+│   └── ManagerUnavailable      the manager cannot be reached
+└── AgentError
+    ├── ModelError              the language model failed or cannot be reached
+    └── BudgetExceeded          a limit of the run was reached; carries the partial answer
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RLMKernelError(Exception):
+    """Root of the tree. `code` is stable and is what crosses the wire."""
+
+    code: ClassVar[str] = "error"
+
+
+class ConfigurationError(RLMKernelError):
+    """A setting or an argument that cannot work."""
+
+    code = "bad_configuration"
+
+
+class CacheError(ConfigurationError):
+    """A cache directory that cannot be used, or that others than its user could have changed."""
+
+    code = "bad_cache"
+
+
+class MalformedModule(RLMKernelError):
+    """WebAssembly bytes that break the format.
+
+    `offset` counts bytes from the start of the module.
+    """
+
+    code = "malformed_module"
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(f"{message} (at byte {offset:#x})")
+        self.offset = offset
+
+
+class CompilationError(RLMKernelError):
+    """A WebAssembly module that the engine does not accept."""
+
+    code = "compilation_failed"
+
+
+class FetchError(RLMKernelError):
+    """A pinned file that no source could deliver; the message says what failed at each."""
+
+    code = "fetch_failed"
+
+
+class IntegrityError(FetchError):
+    """Bytes that differ from the pinned hash."""
+
+    code = "bad_hash"
+
+
+class SandboxError(RLMKernelError):
+    """A sandbox that cannot do what was asked."""
+
+    code = "sandbox_error"
+
+
+class ZygoteError(SandboxError):
+    """The zygote could not be started, or is gone."""
+
+    code = "zygote_failed"
+
+
+class SandboxClosed(SandboxError):
+    """The sandbox was used after it was closed."""
+
+    code = "sandbox_closed"
+
+
+class FileError(SandboxError):
+    """A file of the session that cannot be read or written."""
+
+    code = "file_error"
+
+
+class FileMissing(FileError):
+    """The session has no file at this path."""
+
+    code = "file_not_found"
+
+
+class ManagerError(RLMKernelError):
+    """What the manager's HTTP interface answers when it cannot do what was asked."""
+
+    code = "manager_error"
+
+
+class BadRequest(ManagerError):
+    """A request that is not of the documented form."""
+
+    code = "bad_request"
+
+
+class Unauthorized(ManagerError):
+    """The request carries no token, or not the right one."""
+
+    code = "unauthorized"
+
+
+class Forbidden(ManagerError):
+    """A request that a web page of somebody else may have made a browser send."""
+
+    code = "forbidden"
+
+
+class RouteNotFound(ManagerError):
+    """The manager has no such path."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(ManagerError):
+    """The path exists, but not for this method."""
+
+    code = "method_not_allowed"
+
+
+class BodyTooLarge(ManagerError):
+    """The request's body is larger than the manager takes."""
+
+    code = "body_too_large"
+
+
+class SessionNotFound(ManagerError):
+    """No session has this id."""
+
+    code = "session_not_found"
+
+
+class SessionExpired(ManagerError):
+    """The session existed and was closed after standing idle for too long."""
+
+    code = "session_expired"
+
+
+class SessionBusy(ManagerError):
+    """The session is running a cell and the caller asked not to queue."""
+
+    code = "session_busy"
+
+
+class TooManySessions(ManagerError):
+    """The manager holds as many sessions as it may.
+
+    `retry_after` is the number of seconds after which idleness may have closed one, if known.
+    """
+
+    code = "too_many_sessions"
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotReady(ManagerError):
+    """The manager cannot serve this yet, or no more: it starts, or closes down."""
+
+    code = "not_ready"
+
+
+class ManagerUnavailable(ManagerError):
+    """The manager cannot be reached."""
+
+    code = "manager_unavailable"
+
+
+class AgentError(RLMKernelError):
+    """A run that cannot go on."""
+
+    code = "agent_error"
+
+
+class ModelError(AgentError):
+    """The language model failed or cannot be reached."""
+
+    code = "model_failed"
+
+
+class BudgetExceeded(AgentError):
+    """A limit of the run was reached. `partial_answer` is the best there was by then."""
+
+    code = "budget_exceeded"
+
+    def __init__(self, message: str, partial_answer: str | None = None) -> None:
+        super().__init__(message)
+        self.partial_answer = partial_answer
+
+
+def error_class(code: str) -> type[RLMKernelError]:
+    """The class with this code that takes a message alone, else the root of the tree."""
+    classes = [RLMKernelError]
+    for known in classes:
+        if known.code == code and known is not MalformedModule:
+            return known
+        classes += known.__subclasses__()
+    return RLMKernelError

@@ -1,0 +1,51 @@
+"""Display of values: results and display data become events."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+
+from rlm_kernel.guest.events import Events
+
+
+class ResultHook(DisplayHook):
+    """The value of a cell's last expression: an `execute_result` event."""
+
+    events: ClassVar[Events]
+
+    def write_output_prompt(self) -> None:
+        """The prompt is drawn by whoever shows the result."""
+
+    def write_format_data(
+        self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None
+    ) -> None:
+        if format_dict:
+            content = {"data": format_dict, "metadata": md_dict or {}}
+            self.events.emit("execute_result", {"execution_count": self.prompt_count, **content})
+
+    def finish_displayhook(self) -> None:
+        """Nothing is left to flush."""
+
+
+class EventPublisher(DisplayPublisher):
+    """`display(...)` and `clear_output(...)`."""
+
+    events: ClassVar[Events]
+
+    def publish(
+        self,
+        data: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+        source: object = None,
+        *,
+        transient: dict[str, Any] | None = None,
+        update: bool = False,
+        **_unused: Any,
+    ) -> None:
+        content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
+        self.events.emit("update_display_data" if update else "display_data", content)
+
+    def clear_output(self, wait: bool = False) -> None:
+        self.events.emit("clear_output", {"wait": bool(wait)})

@@ -1,0 +1,100 @@
+"""Frames: what a session and its owner say to each other over a stream of bytes.
+
+A frame is a kind, the id of the request it belongs to, a JSON object, and binary buffers. On the
+wire: `u32` bytes that follow, `u32` bytes of header, the header as JSON, the buffers one after
+another (little endian). The header is `[kind, request_id, content, [buffer lengths]]`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any
+
+_LENGTHS = Struct("<II")
+FRAME_MAX = 64 << 20
+HEADER_MAX = 8 << 20
+"""Parsed JSON takes many times its length in memory, so headers have a limit of their own."""
+
+BUFFERS_MAX = 1 << 16
+
+
+class FrameError(ValueError):
+    """Bytes that are not a frame, or content that cannot be made into one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    kind: str
+    request_id: str
+    content: dict[str, Any]
+    buffers: tuple[bytes, ...] = ()
+
+    def encode(self) -> bytes:
+        """The frame as it goes over the wire. `FrameError` where it is too large or not JSON."""
+        lengths = [len(buffer) for buffer in self.buffers]
+        if len(lengths) > BUFFERS_MAX:
+            raise FrameError(f"a frame of {len(lengths)} buffers is over the limit")
+        try:
+            header = json.dumps([self.kind, self.request_id, self.content, lengths]).encode()
+        except (ValueError, TypeError, RecursionError) as error:
+            raise FrameError(f"the content of a frame is not JSON: {error}") from None
+        if len(header) > HEADER_MAX:
+            raise FrameError(f"{len(header):,} bytes are over the limit of {HEADER_MAX:,}")
+        total = 4 + len(header) + sum(lengths)
+        if total > FRAME_MAX:
+            raise FrameError(f"{total:,} bytes are over the limit of {FRAME_MAX:,}")
+        return b"".join((_LENGTHS.pack(total, len(header)), header, *self.buffers))
+
+
+class FrameDecoder:
+    """Turns bytes, in whatever pieces they come, into frames."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that these bytes complete. `FrameError` where they cannot be frames."""
+        pending = self._pending
+        pending += data
+        start = 0
+        try:
+            while len(pending) - start >= _LENGTHS.size:
+                total, header_length = _LENGTHS.unpack_from(pending, start)
+                if total > FRAME_MAX or header_length > min(total - 4, HEADER_MAX):
+                    raise FrameError("the lengths of a frame are wrong")
+                end = start + 4 + total
+                if len(pending) < end:
+                    return
+                body = bytes(memoryview(pending)[start + _LENGTHS.size : end])
+                start = end
+                yield _decode(body[:header_length], memoryview(body)[header_length:])
+        finally:
+            del pending[:start]  # once for all, and also where not all were asked for
+
+
+def _decode(header: bytes, rest: memoryview) -> Frame:
+    try:
+        kind, request_id, content, lengths = json.loads(header)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise FrameError(f"the header of a frame is wrong: {error}") from None
+    typed = isinstance(kind, str) and isinstance(request_id, str) and isinstance(content, dict)
+    if not typed or not _fits(lengths, len(rest)):
+        raise FrameError("the header of a frame has the wrong form")
+    buffers: list[bytes] = []
+    start = 0
+    for length in lengths:
+        buffers.append(bytes(rest[start : start + length]))
+        start += length
+    return Frame(kind, request_id, content, tuple(buffers))
+
+
+def _fits(lengths: object, available: int) -> bool:
+    return (
+        isinstance(lengths, list)
+        and len(lengths) <= BUFFERS_MAX
+        and all(type(length) is int and length >= 0 for length in lengths)
+        and sum(lengths) == available
+    )

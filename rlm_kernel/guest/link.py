@@ -1,0 +1,154 @@
+"""The session's end of the line to its owner: the device `/dev/owner`."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import select
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rlm_kernel.guest.frames import Frame, FrameDecoder
+from rlm_kernel.guest.interrupts import Interrupts
+
+DEVICE = "/dev/owner"
+READ_BYTES = 1 << 20
+
+SIGNAL_IN_MILLISECONDS = 1
+"""The device's one ioctl: SIGPROF to the session once, after so many milliseconds."""
+
+PEEK_MS = 50
+"""An interrupt ends the next wait with EINTR; a shorter one might be over before it goes on."""
+
+
+class WaitEnded(BaseException):
+    """Ends a wait from within a signal handler; never leaves the link."""
+
+
+class Link:
+    """Sends and receives frames. What arrives while something else is awaited stays in line.
+
+    `before_wait` is called before every wait.
+    """
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+        self._waiting = self._woken = False
+        self._file = os.open(DEVICE, os.O_RDWR)
+        self._waiter, self._peeker = select.poll(), select.poll()
+        for poll in (self._waiter, self._peeker):  # a signal handler may peek within a wait
+            poll.register(self._file, select.POLLIN)
+        self._decoder = FrameDecoder()
+        self._arrived: deque[Frame] = deque()
+        self._interrupted: set[str] = set()
+        self.before_wait: Callable[[], None] = lambda: None
+
+    def send(
+        self,
+        kind: str,
+        request_id: str,
+        content: dict[str, Any],
+        buffers: Sequence[bytes] = (),
+    ) -> None:
+        data = memoryview(Frame(kind, request_id, content, tuple(buffers)).encode())
+        with self._interrupts:
+            while data:
+                data = data[os.write(self._file, data) :]
+
+    def wait(self, timeout: float | None) -> None:
+        """Waits at most `timeout` seconds for more to arrive; what is in line does not count."""
+        self.before_wait()
+        milliseconds = None if timeout is None else math.ceil(timeout * 1000)
+        if self._ready(milliseconds):
+            with self._interrupts:
+                self._read_all()  # unless a signal handler has done so since
+                self._woken = False
+
+    def end_wait(self) -> None:
+        """For signal handlers: ends the wait that is under way, or else the next one."""
+        self._woken = True
+        if self._waiting:
+            raise WaitEnded
+
+    def _ready(self, milliseconds: int | None) -> bool:
+        try:
+            return self._interrupts.unshielded(lambda: self._poll_unless_woken(milliseconds))
+        except WaitEnded:
+            return False
+
+    def _poll_unless_woken(self, milliseconds: int | None) -> bool:
+        self._waiting = True
+        try:
+            return not self._woken and bool(self._waiter.poll(milliseconds))
+        finally:
+            self._waiting = self._woken = False
+
+    def _read(self) -> None:
+        with self._interrupts:
+            for frame in self._decoder.feed(os.read(self._file, READ_BYTES)):
+                if frame.kind == "interrupt":
+                    self._interrupted.add(frame.request_id)
+                else:
+                    self._arrived.append(frame)
+                    self._woken = True
+
+    def signal_in(self, milliseconds: int) -> None:
+        """Has SIGPROF sent to the session once, in so many milliseconds."""
+        fcntl.ioctl(self._file, SIGNAL_IN_MILLISECONDS, milliseconds)
+
+    def sleep(self, seconds: float, /) -> None:
+        """Sleeps; an interrupt ends it with KeyboardInterrupt."""
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        self.before_wait()
+        select.poll().poll(math.ceil(seconds * 1000))
+
+    def was_interrupted(self, request_id: str) -> bool:
+        """Whether an interrupt of this request has arrived."""
+        self._read_all()
+        return request_id in self._interrupted
+
+    def interrupted_in_line(self) -> bool:
+        """Whether an interrupt has arrived of a request that has not been taken yet."""
+        with self._interrupts:
+            while not (found := self._interrupted_frames()) and self._peeker.poll(PEEK_MS):
+                self._read()
+        return found
+
+    def _interrupted_frames(self) -> bool:
+        return any(frame.request_id in self._interrupted for frame in self._arrived)
+
+    def forget_interrupts(self) -> None:
+        """Forgets all that have arrived."""
+        self._interrupted.clear()
+
+    def _read_all(self) -> None:
+        with self._interrupts:
+            while self._peeker.poll(0):
+                self._read()
+
+    def next(self) -> Frame | None:
+        """The first frame in line, if any; it stays there until it is taken."""
+        return self._arrived[0] if self._arrived else None
+
+    def take(self) -> Frame:
+        """Takes the first frame out of the line."""
+        return self._arrived.popleft()
+
+    def drop(self, kind: str) -> None:
+        """Drops the frames of this kind that are in line."""
+        with self._interrupts:
+            self._arrived = deque(frame for frame in self._arrived if frame.kind != kind)
+
+    def receive(self, kind: str) -> Frame:
+        """Waits for a frame of this kind; the others stay in line."""
+        with self._interrupts:
+            while (found := self._first(kind)) is None:
+                self.wait(None)
+            self._arrived.remove(found)
+            return found
+
+    def _first(self, kind: str) -> Frame | None:
+        return next((frame for frame in self._arrived if frame.kind == kind), None)

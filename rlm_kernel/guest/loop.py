@@ -1,0 +1,44 @@
+"""An asyncio event loop whose only source of events is the link to the session's owner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from rlm_kernel.guest.link import Link
+
+
+class LinkSelector:
+    """What `BaseEventLoop` asks to wait. Frames that arrive wake the loop through a callback."""
+
+    def __init__(self, link: Link, on_frames: Callable[[], None]) -> None:
+        self._link = link
+        self._on_frames = on_frames
+
+    def select(self, timeout: float | None) -> list[Any]:
+        self._link.wait(timeout)
+        self._on_frames()
+        return []
+
+
+class SessionLoop(asyncio.BaseEventLoop):
+    """Runs tasks, timers and callbacks. Sockets, pipes and subprocesses do not exist."""
+
+    def __init__(self, link: Link, on_frames: Callable[[], None]) -> None:
+        super().__init__()
+        self._selector = LinkSelector(link, on_frames)
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        """Frames are handled by the selector's callback."""
+
+    def _write_to_self(self) -> None:
+        """There is no other thread that could need to wake the loop."""
+
+    def run_until_closed(self) -> None:
+        """Runs for ever, through interrupts that hit the loop between two of its tasks."""
+        while not self.is_closed():
+            try:
+                self.run_forever()
+            except KeyboardInterrupt:
+                continue

@@ -1,0 +1,140 @@
+"""The program of a session: takes requests in order and answers each."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import contextvars
+import gc
+import getpass
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rlm_kernel.guest import entropy, host
+from rlm_kernel.guest.asking import Asker, stdin_allowed
+from rlm_kernel.guest.bundles import shortened
+from rlm_kernel.guest.events import Events, current_request
+from rlm_kernel.guest.execution import Execution
+from rlm_kernel.guest.frames import Frame
+from rlm_kernel.guest.interrupts import Interrupts
+from rlm_kernel.guest.introspection import Introspection
+from rlm_kernel.guest.link import Link
+from rlm_kernel.guest.loop import SessionLoop
+from rlm_kernel.guest.refusals import Refusals
+from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
+from rlm_kernel.guest.streams import OutputStream
+
+Content = dict[str, Any]
+
+WARM_UP = (
+    "1 + 1",
+    "print(end='')",
+    "import asyncio; await asyncio.sleep(0)",
+    "def f():\n    raise ValueError('warm')\nf()",
+    "display(f)",
+)
+"""Cells run before the first fork, so that no session pays for what their first use imports."""
+
+
+class Session:
+    """Owns the shell and the loop. Requests that arrive while one runs wait in line."""
+
+    def __init__(self) -> None:
+        interrupts = Interrupts()
+        self._link = Link(interrupts)
+        self._loop = SessionLoop(self._link, self._take_next)
+        asyncio.set_event_loop(self._loop)
+        self._events = events = Events(self._link, interrupts)
+        self._shell = SessionShell.create(events)
+        self._execution = Execution(interrupts, self._link, self._loop, self._shell, events)
+        introspection = Introspection(self._shell)
+        self._answers: dict[str, Callable[[Content], Content]] = {
+            "is_complete_request": introspection.is_complete,
+            "complete_request": introspection.complete,
+            "inspect_request": introspection.inspect,
+            "history_request": introspection.history,
+            "comm_info_request": introspection.comm_info,
+        }
+        self._running: asyncio.Task[None] | None = None
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """Puts what programs expect of a process in its place."""
+        events = self._events
+        events.watch_clock()
+        sys.stdout = OutputStream("stdout", 1, events)
+        sys.stderr = OutputStream("stderr", 2, events)
+        host.asker = asker = Asker(self._link, events)
+        builtins.input = asker.input
+        getpass.getpass = asker.getpass
+        time.sleep = self._link.sleep  # type: ignore[assignment]  # else a busy wait in the C library, deaf to interrupts
+        sys.meta_path.insert(0, Refusals())
+        logging.lastResort = logging.StreamHandler(sys.stderr)
+
+    def warm(self) -> None:
+        """Imports and fills what sessions need, then leaves no trace of it."""
+        self._loop.run_until_complete(self._warm())
+        self._shell.reset(new_session=True)
+        gc.collect()
+        gc.freeze()
+
+    async def _warm(self) -> None:
+        for code in WARM_UP:
+            await self._execution.run({"code": code, "silent": False, "store_history": False})
+        for kind in ("complete_request", "inspect_request"):
+            self._answers[kind]({"code": "import os; os.pa", "cursor_pos": 16})
+
+    def serve(self) -> None:
+        self._loop.call_soon(self._take_next)
+        self._loop.run_until_closed()
+
+    def _take_next(self) -> None:
+        while self._running is None and (frame := self._link.next()) is not None:
+            if frame.kind == "renew":
+                entropy.renew()
+                self._link.take()
+            elif frame.kind == "input_reply":  # nobody waits for it any more
+                self._link.take()
+            else:
+                self._running = self._loop.create_task(
+                    self._answer(), context=contextvars.Context()
+                )
+
+    async def _answer(self) -> None:
+        frame = self._link.take()  # not before: what runs until then may have to be interrupted
+        current_request.set(frame.request_id)
+        stdin_allowed.set(bool(frame.content.get("allow_stdin", False)))
+        try:
+            content = await self._respond(frame)
+        except BaseException as error:
+            content = {"status": "error", **content_of(error)}
+        finally:
+            self._running = None
+            self._loop.call_soon(self._take_next)
+        self._reply(frame.request_id, content)
+
+    def _reply(self, request_id: str, content: Content) -> None:
+        """Sends the reply, or, where that cannot be done, one that says why."""
+        try:
+            self._events.reply(request_id, content)
+        except Exception as error:
+            reason = f"the reply could not be sent: {shortened(text_of(error), ERROR_TEXT_MAX)}"
+            minimal = {"status": "error", "ename": type(error).__name__, "evalue": reason}
+            self._events.reply(request_id, {**minimal, "traceback": []})
+
+    async def _respond(self, frame: Frame) -> Content:
+        if frame.kind == "execute_request":
+            return await self._execution.run(frame.content)
+        answer = self._answers.get(frame.kind)
+        if answer is None:
+            raise NotImplementedError(f"this session does not know {frame.kind}")
+        return answer(frame.content)
+
+
+def main() -> None:
+    session = Session()
+    session.warm()
+    session.serve()

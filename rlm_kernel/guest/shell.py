@@ -1,0 +1,122 @@
+"""The shell of a session: IPython, with its output turned into events."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from IPython.core import page
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.payload import PayloadManager
+from IPython.core.payloadpage import page as payload_page
+from traitlets import Type
+from traitlets.config import Config
+
+from rlm_kernel.guest.bundles import shortened
+from rlm_kernel.guest.display import EventPublisher, ResultHook
+from rlm_kernel.guest.events import Events
+from rlm_kernel.guest.stack import Stack, cut_own_end
+
+ERROR_TEXT_MAX = 1 << 16
+TRACEBACK_MAX = 1 << 18
+"""Characters of an error's text, and of its traceback, that are told; the rest is cut."""
+
+NO_COMMANDS = "there are no subprocesses in this sandbox, so no commands can be run\n"
+
+
+class SessionShell(InteractiveShell):
+    """An IPython that keeps no files of its own and starts no threads.
+
+    `interrupted` is set while an interrupt cancels the running cell; `ended` once the cell's own
+    code is over and only its error is left to be shown; `last_error` is the content of the last
+    error shown.
+    """
+
+    displayhook_class = Type(ResultHook)
+    display_pub_class = Type(EventPublisher)
+    payload_manager: PayloadManager
+
+    emitter: Events
+    interrupted = False
+    ended = False
+    last_error: dict[str, Any] | None = None
+
+    @classmethod
+    def create(cls, events: Events) -> SessionShell:
+        config = Config()
+        config.HistoryManager.enabled = False
+        config.HistoryManager.hist_file = ":memory:"
+        config.IPCompleter.use_jedi = False  # its first answer takes seconds
+        ResultHook.events = EventPublisher.events = cls.emitter = events
+        shell: SessionShell = cls.instance(config=config)
+        return shell
+
+    def init_hooks(self) -> None:
+        super().init_hooks()
+        self.set_hook("show_in_pager", page.as_hook(payload_page), 99)
+
+    def init_virtualenv(self) -> None:
+        """There is none."""
+
+    def init_sys_modules(self) -> None:
+        """`__main__` is the user's module, so that what cells define can be pickled."""
+        super().init_sys_modules()
+        sys.modules["__main__"] = self.user_module
+
+    def ask_exit(self) -> None:
+        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": False})
+
+    def set_next_input(self, text: str, replace: bool = False) -> None:
+        payload = {"source": "set_next_input", "text": text, "replace": replace}
+        self.payload_manager.write_payload(payload)
+
+    def system(self, cmd: str) -> None:
+        sys.stderr.write(NO_COMMANDS)
+        self.user_ns["_exit_code"] = 127
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+        raise OSError(NO_COMMANDS.strip())
+
+    def showtraceback(self, *arguments: Any, **options: Any) -> None:
+        if not Stack(sys._getframe()).uses(self.user_ns):
+            self.ended = True
+        super().showtraceback(*arguments, **options)
+
+    def _get_exc_info(self, exc_tuple: Any = None) -> Any:
+        etype, evalue, traceback = super()._get_exc_info(exc_tuple)
+        if issubclass(etype, KeyboardInterrupt):
+            cut_own_end(traceback)
+        return etype, evalue, traceback
+
+    def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
+        if self.interrupted and etype is asyncio.CancelledError:
+            etype, evalue, stb = KeyboardInterrupt, KeyboardInterrupt(), ["KeyboardInterrupt"]
+        self.last_error = content_of(evalue, stb)
+        self.emitter.emit("error", self.last_error)
+
+
+def content_of(error: BaseException, traceback: Sequence[str] = ()) -> dict[str, Any]:
+    """What a message says about an error. What is too long is cut and says so."""
+    evalue = shortened(text_of(error), ERROR_TEXT_MAX)
+    return {"ename": type(error).__name__, "evalue": evalue, "traceback": _capped(traceback)}
+
+
+def _capped(lines: Sequence[str]) -> list[str]:
+    left = TRACEBACK_MAX
+    kept: list[str] = []
+    for line in lines:
+        if left <= 0:
+            return [*kept, f"... [cut: {len(lines) - len(kept)} more parts]"]
+        kept.append(shortened(line, left))
+        left -= len(line)
+    return kept
+
+
+def text_of(error: BaseException) -> str:
+    """`str(error)`, also where the error's own `__str__` fails."""
+    try:
+        return str(error)
+    except Exception:
+        return f"<{type(error).__name__} without a readable message>"

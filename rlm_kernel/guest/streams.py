@@ -1,0 +1,45 @@
+"""`sys.stdout` and `sys.stderr` of a session."""
+
+from __future__ import annotations
+
+import io
+
+from rlm_kernel.guest.events import Events
+
+
+class OutputStream(io.TextIOBase):
+    """A text stream that becomes `stream` events. Long texts go in pieces."""
+
+    encoding = "utf-8"
+    errors = "replace"
+    PIECE = 1 << 16
+
+    def __init__(self, name: str, descriptor: int, events: Events) -> None:
+        super().__init__()
+        self.name = f"<{name}>"
+        self._stream = name
+        self._descriptor = descriptor
+        self._events = events
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
+        if not text.isascii():
+            text = text.encode(self.encoding, self.errors).decode(self.encoding)
+        for start in range(0, len(text), self.PIECE):
+            self._events.write(self._stream, text[start : start + self.PIECE])
+        return len(text)
+
+    def flush(self) -> None:
+        self._events.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self._descriptor

@@ -1,0 +1,164 @@
+"""The protocol core of one session: requests in, replies and published messages out.
+
+It knows no transport. Transports decode and check what arrives, call `Kernel.handle`, and are
+`Sink`s; each of their peers is a `Client`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import ValidationError
+
+from rlm_kernel.kernel.caller import Caller, Nobody
+from rlm_kernel.kernel.contents import ExecuteContent, ShutdownContent
+from rlm_kernel.kernel.message import Channel, Message, Mint
+from rlm_kernel.kernel.publisher import Publisher
+from rlm_kernel.kernel.questions import Questions
+from rlm_kernel.kernel.request import Origin, Origins, Request, RequestLine
+from rlm_kernel.kernel.service import GUEST_MESSAGES, Service
+from rlm_kernel.kernel.sink import Client, GuestSession, Sink
+from rlm_kernel.sandbox import Event, ExecutionResult
+
+
+class Kernel:
+    """One session as a Jupyter kernel, on the running event loop.
+
+    Everyone's requests wait in one line and are served in the order in which they came; control
+    requests never wait. `executions` counts the cells that have run, `last_activity` is when the
+    line last began or ended a request (UTC). `on_shutdown(restart)` is awaited when a client has
+    asked for a shutdown, after it was answered; without one the kernel restarts or closes itself.
+    """
+
+    def __init__(self, session: GuestSession, kernel_id: str | None = None) -> None:
+        self.kernel_id = kernel_id or str(uuid.uuid4())
+        self.executions = 0
+        self.last_activity = datetime.now(UTC)
+        self.on_shutdown: Callable[[bool], Awaitable[None]] = self._shut_down
+        self.mint = Mint()
+        self._session = session
+        self._session.on_event = self._on_event
+        self._publisher = Publisher(self.mint)
+        self._questions = Questions(session, self.mint)
+        self._origins = Origins()
+        self._line = RequestLine(self._serve)
+        self._service = Service(
+            session, self.mint, self._publisher, emit=self._on_event, abort=self._line.abort
+        )
+        self._shutdowns: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._said_goodbye = False
+
+    @property
+    def status(self) -> Literal["idle", "busy"]:
+        return "busy" if self._line.busy else "idle"
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait in line behind the one that is being served."""
+        return self._line.waiting
+
+    def attach(self, sink: Sink) -> None:
+        """Has `sink` take everything that is published from now on."""
+        self._publisher.attach(sink)
+
+    def detach(self, sink: Sink) -> None:
+        self._publisher.detach(sink)
+
+    def record_ports(self, ports: Mapping[str, int]) -> None:
+        """Sets what a `connect_request` is answered with."""
+        self._service.ports = ports
+
+    async def execute(self, code: str, *, timeout: float | None = None) -> ExecutionResult:
+        """Executes code as one more client, seen by everyone attached.
+
+        `timeout` is in seconds from when the code starts to run. There is nobody to ask: `input()`
+        and host calls raise StdinNotImplementedError in the code. Raises SandboxError when the
+        session cannot run code at all. When cancelled, code that has not started will not run;
+        code that runs goes on.
+        """
+        caller = Caller()
+        header = self.mint.header("execute_request")
+        origin = Origin(header, caller, caller.observe)
+        message = Message(header, ExecuteContent(code=code).model_dump())
+        request = Request(self._origins.add(origin), "shell", message, caller, timeout)
+        self._line.put(request)
+        try:
+            return await caller.outcome
+        finally:
+            self._line.discard(request)
+            origin.client, origin.observer = Nobody(), None
+
+    def handle(self, channel: Channel, message: Message, client: Client) -> None:
+        """Takes one message of a client, decoded and checked."""
+        if channel == "stdin":
+            self._questions.answer(message, client)
+            return
+        request_id = self._origins.add(Origin(message.header, client))
+        request = Request(request_id, channel, message, client)
+        if message.kind == "interrupt_request":
+            self._service.interrupt(request)
+        elif message.kind == "shutdown_request":
+            self._begin_shutdown(request)
+        elif channel == "control" and message.kind not in GUEST_MESSAGES:
+            self._service.serve_now(request)
+        else:
+            self._line.put(request)
+
+    def interrupt(self) -> None:
+        """Raises KeyboardInterrupt in the running cell, if any."""
+        self._session.interrupt()
+
+    async def restart(self) -> None:
+        """Gives the kernel a fresh session; cells that wait in line are aborted."""
+        self._line.abort()
+        await self._session.restart()
+        self._publisher.status("starting")
+        if not self._line.busy:
+            self._publisher.status("idle")
+
+    async def close(self) -> None:
+        """Ends the session; everyone who still waits is answered with an error. Idempotent."""
+        if self._closed:
+            return
+        self._closed = self._service.closing = True
+        await self._session.close()
+        await self._line.wait_empty()
+        if not self._said_goodbye:
+            self._publisher.publish("shutdown_reply", {"status": "ok", "restart": False}, None)
+
+    async def _serve(self, request: Request) -> None:
+        self.last_activity = datetime.now(UTC)
+        await self._service.serve(request)
+        self._questions.end(request.id)
+        self.last_activity = datetime.now(UTC)
+
+    def _on_event(self, event: Event) -> None:
+        origin = self._origins.get(event.request_id)
+        if event.kind == "input_request":
+            self._questions.ask(event, origin)
+            return
+        if event.kind == "execute_input":
+            self.executions += 1
+        header = None if origin is None else origin.header
+        self._publisher.publish(event.kind, event.content, header, event.buffers)
+        if origin is not None and origin.observer is not None:
+            origin.observer(event)
+
+    def _begin_shutdown(self, request: Request) -> None:
+        try:
+            restart = ShutdownContent.model_validate(request.content).restart
+        except ValidationError:
+            restart = False
+        self._service.acknowledge_shutdown(request, restart)
+        self._said_goodbye = True
+        task = asyncio.ensure_future(self.on_shutdown(restart))
+        self._shutdowns.add(task)
+        task.add_done_callback(self._shutdowns.discard)
+
+    async def _shut_down(self, restart: bool) -> None:
+        await (self.restart() if restart else self.close())

@@ -1,0 +1,41 @@
+"""Messages as JSON: strict where it can be, and always something that a client can read."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from jupyter_client.jsonutil import json_default
+
+_TEXT = json.JSONEncoder(default=json_default, ensure_ascii=False, allow_nan=False)
+_ASCII = json.JSONEncoder(default=json_default, ensure_ascii=True, allow_nan=False)
+
+
+def pack(value: Any) -> bytes:
+    """The JSON of a message part.
+
+    What JSON does not have is sent as text: floats that are not finite as "nan" or "inf", lone
+    surrogates (which UTF-8 does not have either) as escapes.
+    """
+    try:
+        return _TEXT.encode(value).encode()
+    except UnicodeEncodeError:
+        return _ASCII.encode(value).encode()
+    except ValueError:
+        return pack(_finite(value))
+
+
+def unpack(data: bytes | str) -> Any:
+    """The value of a message part. Raises ValueError when it is not JSON."""
+    return json.loads(data)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

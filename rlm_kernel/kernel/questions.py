@@ -1,0 +1,82 @@
+"""Questions of running code, put to the client that executes it, and the answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from rlm_kernel.kernel.contents import InputContent
+from rlm_kernel.kernel.message import Content, Message, Mint
+from rlm_kernel.kernel.request import Origin
+from rlm_kernel.kernel.sink import Client, GuestSession
+from rlm_kernel.sandbox import Event
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that waits for its answer."""
+
+    message_id: str
+    request_id: str
+    client: Client
+
+
+class Questions:
+    """Routes `input_request` and `input_reply`. The guest asks one question at a time."""
+
+    def __init__(self, session: GuestSession, mint: Mint) -> None:
+        self._session = session
+        self._mint = mint
+        self._open: Question | None = None
+
+    def ask(self, event: Event, origin: Origin | None) -> None:
+        """Sends the question on; when it can reach nobody, the code that asked is told so."""
+        if origin is None:
+            self._refuse(event.content)
+            return
+        message = self._mint.message("input_request", event.content, origin.header)
+        self._open = Question(message.id, event.request_id, origin.client)
+        if not origin.client.send("stdin", message):
+            self._open = None
+            self._refuse(event.content)
+
+    def answer(self, message: Message, client: Client) -> None:
+        """Takes an answer from the client that was asked; any other is dropped."""
+        question = self._open
+        if question is None or question.client != client or not self._fits(message, question):
+            log.info("dropped an input_reply that answers no open question")
+            return
+        try:
+            value = InputContent.model_validate(message.content).value
+        except ValidationError:
+            log.warning("dropped an input_reply whose value is not a string")
+            return
+        self._open = None
+        self._session.answer_input(value)
+
+    def end(self, request_id: str) -> None:
+        """Forgets the question of a request that has ended without an answer."""
+        if self._open is not None and self._open.request_id == request_id:
+            self._open = None
+
+    @staticmethod
+    def _fits(message: Message, question: Question) -> bool:
+        """Whether the reply names this question, where its client names one at all."""
+        parent = message.parent_header
+        if parent.get("msg_type") != "input_request":
+            return True
+        return parent.get("msg_id") == question.message_id
+
+    def _refuse(self, content: Content) -> None:
+        """A host call fails with an error; plain input can only be ended by an interrupt."""
+        log.warning("nobody can be asked: %s", str(content.get("prompt", ""))[:80])
+        if "host_call" in content:
+            error = {"ename": "StdinNotImplementedError", "evalue": "nobody answers host calls"}
+            self._session.answer_input(json.dumps({"error": error}))
+        else:
+            self._session.interrupt()

@@ -1,0 +1,132 @@
+"""Requests: where each came from, and the one line in which they wait for the session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from itertools import count
+
+from rlm_kernel.kernel.message import Channel, Content, Header, Message
+from rlm_kernel.kernel.sink import Client
+from rlm_kernel.sandbox import Event
+
+REMEMBERED_ORIGINS = 1024
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Origin:
+    """Whose code an event comes from. `observer` is set while a result is being gathered."""
+
+    header: Header
+    client: Client
+    observer: Callable[[Event], None] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One request in line. `id` is the kernel's own: ids of two clients may be the same."""
+
+    id: str
+    channel: Channel
+    message: Message
+    client: Client
+    timeout: float | None = None
+    aborted: bool = False
+
+    @property
+    def header(self) -> Header:
+        return self.message.header
+
+    @property
+    def content(self) -> Content:
+        return self.message.content
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds that the request may take: its own limit, or `timeout` of its metadata."""
+        if self.timeout is not None:
+            return self.timeout
+        asked = self.message.metadata.get("timeout")
+        if not isinstance(asked, int | float) or isinstance(asked, bool):
+            return None
+        return float(asked) if 0 < asked < math.inf else None
+
+
+class Origins:
+    """Remembers the latest requests, so that late output finds the message that caused it."""
+
+    def __init__(self, limit: int = REMEMBERED_ORIGINS) -> None:
+        self._limit = limit
+        self._origins: OrderedDict[str, Origin] = OrderedDict()
+        self._numbers = count(1)
+
+    def add(self, origin: Origin) -> str:
+        """The id under which the origin is remembered."""
+        request_id = str(next(self._numbers))
+        self._origins[request_id] = origin
+        if len(self._origins) > self._limit:
+            self._origins.popitem(last=False)
+        return request_id
+
+    def get(self, request_id: str) -> Origin | None:
+        return self._origins.get(request_id)
+
+
+class RequestLine:
+    """Serves requests one at a time in the order in which they came, whoever sent them.
+
+    A task runs only while there is something to serve.
+    """
+
+    def __init__(self, serve: Callable[[Request], Awaitable[None]]) -> None:
+        self._serve = serve
+        self._waiting: deque[Request] = deque()
+        self._server: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._server is not None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def put(self, request: Request) -> None:
+        self._waiting.append(request)
+        if self._server is None:
+            self._server = asyncio.create_task(self._serve_all())
+
+    def discard(self, request: Request) -> None:
+        """Takes a request out of the line; one that is being served stays."""
+        if request in self._waiting:
+            self._waiting.remove(request)
+
+    def abort(self, client: Client | None = None) -> None:
+        """Marks what `client`, or everyone, has waiting in line to be executed as aborted."""
+        for request in self._waiting:
+            if request.message.kind == "execute_request" and client in (None, request.client):
+                request.aborted = True
+
+    async def wait_empty(self) -> None:
+        """Returns when everything that is in line has been served."""
+        while self._server is not None:
+            await asyncio.shield(self._server)
+
+    async def _serve_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._serve_one(self._waiting.popleft())
+        finally:
+            self._server = None
+
+    async def _serve_one(self, request: Request) -> None:
+        try:
+            await self._serve(request)
+        except Exception:  # must not keep those behind it from being served
+            log.exception("a request was not answered")

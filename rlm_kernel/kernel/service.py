@@ -1,0 +1,209 @@
+"""Answering one request: from the busy status to the idle status, whatever happens between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+from pydantic import ValidationError
+
+from rlm_kernel.errors import RLMKernelError
+from rlm_kernel.kernel.contents import ExecuteContent, error_content, malformed_content
+from rlm_kernel.kernel.info import kernel_info
+from rlm_kernel.kernel.message import Content, Mint
+from rlm_kernel.kernel.publisher import Publisher
+from rlm_kernel.kernel.request import Request
+from rlm_kernel.kernel.sink import Client, GuestSession
+from rlm_kernel.sandbox import Event, Reply, State
+
+COMM_MESSAGES = frozenset({"comm_open", "comm_msg", "comm_close"})
+GUEST_MESSAGES = COMM_MESSAGES | {
+    "execute_request",
+    "is_complete_request",
+    "complete_request",
+    "inspect_request",
+    "history_request",
+    "comm_info_request",
+}
+SHOWN_KIND = 80
+LOST_BEFORE = (
+    "rlm-kernel: the session's process ended before this cell ran, and all variables of earlier "
+    "cells are lost. This cell ran in a fresh process.\n"
+)
+LOSSES = {
+    "lost": "rlm-kernel: the session's process ended while this cell ran, and all variables are "
+    "lost. The next cell runs in a fresh process.\n",
+    "rolled_back": "rlm-kernel: the session's process ended. The session goes on in a copy of it "
+    "from before; an error of this cell says from before what.\n",
+}
+DEATH = "SessionDied"
+"""The ename that a session's reply gives to a cell whose process ended under it."""
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """Answers requests, with the session where it takes one.
+
+    `emit` takes what the kernel has to say as if the running code had said it; `abort` is called
+    with a client whose cell failed, so that its waiting cells are not run.
+    """
+
+    def __init__(
+        self,
+        session: GuestSession,
+        mint: Mint,
+        publisher: Publisher,
+        emit: Callable[[Event], None],
+        abort: Callable[[Client], None],
+    ) -> None:
+        self.ports: Mapping[str, int] = {}
+        self.closing = False
+        self._untold_loss = False
+        self._session = session
+        self._mint = mint
+        self._publisher = publisher
+        self._emit = emit
+        self._abort = abort
+
+    async def serve(self, request: Request) -> None:
+        """Answers a request that may need the session."""
+        self._publisher.status("busy", request.header)
+        try:
+            await self._answer(request)
+        except ValidationError as error:
+            self._fail(request, malformed_content(error))
+        except Exception as error:
+            self._fail(request, self._failure(request, error))
+        self._publisher.status("idle", request.header)
+
+    def serve_now(self, request: Request) -> None:
+        """Answers a request that does not need the session."""
+        self._publisher.status("busy", request.header)
+        self._answer_alone(request)
+        self._publisher.status("idle", request.header)
+
+    def interrupt(self, request: Request) -> None:
+        """Answers an `interrupt_request`.
+
+        It has no status messages: a kernel manager's client counts its message ids as the manager
+        does, and would take the idle status of an interrupt for that of a cell.
+        """
+        try:
+            self._session.interrupt()
+        except Exception as error:
+            self._reply(request, self._failure(request, error))
+        else:
+            self._reply(request, {"status": "ok"})
+
+    def acknowledge_shutdown(self, request: Request, restart: bool) -> None:
+        """Answers a `shutdown_request` and tells everyone."""
+        content: Content = {"status": "ok", "restart": restart}
+        self._publisher.status("busy", request.header)
+        self._reply(request, content)
+        self._publisher.publish("shutdown_reply", content, request.header)
+        self._publisher.status("idle", request.header)
+
+    async def _answer(self, request: Request) -> None:
+        kind = request.message.kind
+        if request.aborted:
+            self._reply(request, {"status": "aborted"}, {"status": "aborted"})
+        elif kind == "execute_request":
+            await self._execute(request)
+        elif kind in GUEST_MESSAGES:
+            await self._pass_on(request)
+        else:
+            self._answer_alone(request)
+
+    def _answer_alone(self, request: Request) -> None:
+        kind = request.message.kind
+        if kind == "kernel_info_request":
+            self._reply(request, kernel_info())
+        elif kind == "connect_request":
+            self._reply(request, {"status": "ok", **self.ports})
+        else:
+            log.warning("unknown message type %r on %s", kind[:SHOWN_KIND], request.channel)
+            self._reply(request, error_content("UnknownMessageType", kind[:SHOWN_KIND]))
+
+    async def _ask_guest(self, request: Request, content: Content) -> Reply:
+        return await self._session.request(
+            request.message.kind,
+            content,
+            request_id=request.id,
+            timeout=request.time_limit,
+            buffers=request.message.buffers,
+        )
+
+    async def _pass_on(self, request: Request) -> None:
+        """Answers with what the guest answers; a loss that this tells of is kept for a cell."""
+        reply = await self._ask_guest(request, request.content)
+        self._untold_loss |= reply.state == "lost"
+        content = reply.content
+        if request.message.kind == "comm_info_request" and content.get("status") != "ok":
+            content = {"status": "ok", "comms": {}}
+        self._reply(request, content)
+
+    async def _execute(self, request: Request) -> None:
+        asked = ExecuteContent.model_validate(request.content)
+        started, clock = datetime.now(UTC), perf_counter()
+        reply = await self._ask_guest(request, asked.model_dump())
+        state = self._told_state(request, reply)
+        status = reply.content.get("status", "error")
+        facts = {
+            "started": started,
+            "dependencies_met": True,
+            "status": status,
+            "state": state,
+            "timed_out": reply.timed_out,
+            "duration_ms": round((perf_counter() - clock) * 1000, 3),
+        }
+        self._reply(request, {"execution_count": 0, "payload": []} | reply.content, facts)
+        if status != "ok" and asked.stop_on_error and not asked.silent:
+            self._publisher.drain()
+            self._abort(request.client)
+
+    def _told_state(self, request: Request, reply: Reply) -> State:
+        """What became of the session's variables, said as output of the cell if they are lost.
+
+        A cell that died is shown its end as an error too; any other has shown its own.
+        """
+        died = reply.state != "kept" and reply.content.get("ename") == DEATH
+        untold, self._untold_loss = self._untold_loss, False
+        state: State = "lost" if untold else reply.state
+        if state != "kept" and not self.closing:
+            self._say(request, LOSSES[state] if died else LOST_BEFORE)
+        if died:
+            self._emit_error(request, reply.content)
+        return state
+
+    def _say(self, request: Request, text: str) -> None:
+        self._emit(Event("stream", request.id, {"name": "stderr", "text": text}))
+
+    def _emit_error(self, request: Request, content: Content) -> None:
+        error = {"ename": content.get("ename", ""), "evalue": content.get("evalue", "")}
+        self._emit(Event("error", request.id, error | {"traceback": content.get("traceback", [])}))
+
+    def _fail(self, request: Request, content: Content) -> None:
+        """Answers with an error, and shows that of a cell where its output goes."""
+        if request.message.kind == "execute_request":
+            self._emit_error(request, content)
+        self._reply(request, content)
+
+    def _failure(self, request: Request, error: Exception) -> Content:
+        """The answer to a request that could not be served; a bug of ours is logged as one."""
+        if not isinstance(error, RLMKernelError):
+            log.exception("failed to serve %s", request.message.kind[:SHOWN_KIND])
+        return error_content(type(error).__name__, str(error))
+
+    def _reply(
+        self, request: Request, content: Content, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Sends the reply, if messages of the request's type are answered at all."""
+        kind = request.message.kind
+        if kind.endswith("_request"):
+            reply_kind = kind.removesuffix("request") + "reply"
+            message = self._mint.message(reply_kind, content, request.header, metadata=metadata)
+            request.client.send(request.channel, message)

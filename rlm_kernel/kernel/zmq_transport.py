@@ -1,0 +1,184 @@
+"""A kernel on five ZMQ sockets, as Jupyter clients expect it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast, get_args
+
+import zmq
+from jupyter_client.session import Session as Signer
+from traitlets import TraitError
+
+from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.kernel.connection import ConnectionInfo, Port
+from rlm_kernel.kernel.kernel import Kernel
+from rlm_kernel.kernel.loop_socket import LoopSocket
+from rlm_kernel.kernel.message import USERNAME, Channel, Message
+from rlm_kernel.kernel.packing import pack, unpack
+
+MAX_SOCKETS = 1 << 14
+"""Sockets of one context. ZMQ's default is enough for 200 kernels."""
+
+LINGER_MS = 1000
+"""How long what was sent before a close may still take to reach a client."""
+
+QUEUED_MESSAGES = 100_000
+"""Messages kept for a client that does not read; at ZMQ's 1000 a burst of output loses some."""
+
+PORTS: tuple[Port, ...] = get_args(Port)
+
+log = logging.getLogger(__name__)
+_context_lock = threading.Lock()
+_contexts: dict[int, zmq.Context[zmq.Socket[bytes]]] = {}
+
+
+def shared_context() -> zmq.Context[zmq.Socket[bytes]]:
+    """The one context of this process."""
+    with _context_lock:
+        context = _contexts.get(os.getpid())
+        if context is None or context.closed:
+            context = zmq.Context()
+            context.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
+            _contexts.clear()
+            _contexts[os.getpid()] = context
+        return context
+
+
+class ZMQTransport:
+    """Serves a kernel on loopback ports.
+
+    Nothing is bound before `connection_info` is first asked for. All of it belongs to the loop of
+    the kernel. `close` leaves no socket behind.
+    """
+
+    def __init__(self, kernel: Kernel, connection: ConnectionInfo | None = None) -> None:
+        self._kernel = kernel
+        self._connection = connection or ConnectionInfo()
+        self._signer = _signer(kernel, self._connection)
+        self._sockets: dict[str, LoopSocket] = {}
+        self._topic = f"kernel.{kernel.kernel_id}."
+
+    def connection_info(self) -> dict[str, Any]:
+        """What a connection file holds; binds the ports when that has not been done."""
+        if not self._sockets:
+            self._bind()
+        return self._connection.as_dict()
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._kernel.detach(self)
+        for socket in self._sockets.values():
+            socket.close()
+
+    def publish(self, message: Message) -> None:
+        topic = f"{self._topic}{message.kind}".encode()
+        self._sockets["iopub"].send(self._encode(message, [topic]))
+
+    def drain(self) -> None:
+        self._sockets["shell"].drain()
+
+    def send(self, channel: Channel, message: Message, identities: list[bytes]) -> bool:
+        """Sends a message to one peer; False when it is not connected to the channel."""
+        return self._sockets[channel].send(self._encode(message, identities))
+
+    def _bind(self) -> None:
+        self._open("hb", zmq.ROUTER, self._echo)
+        self._open("iopub", zmq.XPUB, self._welcome)
+        for channel in ("shell", "control", "stdin"):
+            self._open(channel, zmq.ROUTER, partial(self._receive, channel))
+        self._kernel.record_ports({port: getattr(self._connection, port) for port in PORTS})
+        self._kernel.attach(self)
+
+    def _open(self, name: str, kind: int, on_frames: Callable[[list[bytes]], None]) -> None:
+        """Binds one socket and notes the port that it got."""
+        port = cast(Port, f"{name}_port")
+        socket = shared_context().socket(kind)
+        self._configure(socket, name)
+        try:
+            socket.bind(self._connection.endpoint(port))
+        except zmq.ZMQError as error:
+            socket.close()
+            self.close()
+            raise ConfigurationError(
+                f"cannot listen on {self._connection.endpoint(port)}: {error}"
+            ) from error
+        if self._connection.transport == "tcp":
+            bound = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            number = int(bound.rpartition(":")[2])
+            self._connection = self._connection.model_copy(update={port: number})
+        self._sockets[name] = LoopSocket(socket, on_frames)
+
+    def _configure(self, socket: zmq.Socket[bytes], name: str) -> None:
+        socket.linger = LINGER_MS
+        socket.set_hwm(QUEUED_MESSAGES)
+        if name == "iopub":
+            socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        else:
+            socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        if name == "stdin":
+            socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        if self._connection.curve_secretkey and self._connection.curve_publickey:
+            socket.curve_secretkey = self._connection.curve_secretkey.encode()
+            socket.curve_publickey = self._connection.curve_publickey.encode()
+            socket.curve_server = True
+
+    def _receive(self, channel: Channel, frames: list[bytes]) -> None:
+        try:
+            identities, parts = self._signer.feed_identities(frames)
+            message = Message.from_wire(self._signer.deserialize(parts))
+        except Exception as error:
+            log.warning("dropped a malformed message on %s: %s", channel, error)
+            return
+        self._kernel.handle(channel, message, ZMQClient(self, tuple(identities)))
+
+    def _echo(self, frames: list[bytes]) -> None:
+        self._sockets["hb"].send(frames)
+
+    def _welcome(self, frames: list[bytes]) -> None:
+        """Tells a new subscriber that it is subscribed (JEP 65)."""
+        frame = frames[0]
+        if frame[:1] != b"\x01":
+            return
+        topic = frame[1:]
+        content = {"subscription": topic.decode(errors="replace")}
+        message = self._kernel.mint.message("iopub_welcome", content)
+        self._sockets["iopub"].send(self._encode(message, [topic]))
+
+    def _encode(self, message: Message, identities: list[bytes]) -> list[bytes]:
+        parts = {
+            "header": message.header,
+            "parent_header": message.parent_header,
+            "metadata": message.metadata,
+            "content": message.content,
+        }
+        return [*self._signer.serialize(parts, identities), *message.buffers]
+
+
+@dataclass(frozen=True, slots=True)
+class ZMQClient:
+    """The peer behind one identity; its sockets of all channels carry the same one."""
+
+    transport: ZMQTransport
+    identities: tuple[bytes, ...]
+
+    def send(self, channel: Channel, message: Message) -> bool:
+        return self.transport.send(channel, message, list(self.identities))
+
+
+def _signer(kernel: Kernel, connection: ConnectionInfo) -> Signer:
+    try:
+        return Signer(
+            key=connection.key.encode(),
+            signature_scheme=connection.signature_scheme,
+            session=kernel.mint.session_id,
+            username=USERNAME,
+            pack=pack,
+            unpack=unpack,
+        )
+    except (TraitError, ValueError) as error:
+        raise ConfigurationError(f"cannot sign messages: {error}") from error

@@ -1,0 +1,186 @@
+"""The manager's HTTP interface from the other end: typed calls, typed errors."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterable
+from functools import cache
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from rlm_kernel.errors import BadRequest, ConfigurationError, ManagerError, ManagerUnavailable
+from rlm_kernel.manager.faults import error_of
+from rlm_kernel.manager.wire import (
+    Deleted,
+    ExecuteRequest,
+    ExecutionResult,
+    FaultBody,
+    Health,
+    Readiness,
+    SessionDetails,
+    SessionInfo,
+    SessionList,
+)
+
+Message = TypeVar("Message", bound=BaseModel)
+
+_CONNECT_SECONDS = 10.0
+
+
+class ManagerClient:
+    """Speaks to one manager; an asynchronous context manager, safe to use from many tasks.
+
+    Every call raises the error that the manager answered with (see `rlm_kernel.errors`), and
+    ManagerUnavailable when there is no answer. A call waits as long as the manager takes to
+    answer it: a cell may run for hours. No proxy is used, whatever the environment says.
+    Raises ConfigurationError for what is not a URL.
+    """
+
+    def __init__(
+        self, base_url: str = "http://localhost:8080", *, token: str | None = None
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._http = self._http_client(token)
+
+    def _http_client(self, token: str | None) -> httpx.AsyncClient:
+        try:
+            return httpx.AsyncClient(
+                base_url=self.base_url,
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                trust_env=False,
+                verify=_tls_context() if self.base_url.startswith("https:") else False,
+            )
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"{self.base_url!r} is not a URL: {error}") from error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connections; sessions live on. Idempotent."""
+        await self._http.aclose()
+
+    async def create_session(self) -> SessionInfo:
+        """A new session. Raises TooManySessions."""
+        return _read(SessionInfo, await self._call("POST", "/session"))
+
+    async def session(self, session_id: str) -> SessionDetails:
+        """What the manager knows of a session."""
+        return _read(SessionDetails, await self._call("GET", _path(session_id)))
+
+    async def list_sessions(self) -> list[SessionDetails]:
+        """The sessions that live, oldest first."""
+        return _read(SessionList, await self._call("GET", "/sessions")).sessions
+
+    async def execute(
+        self, session_id: str, code: str, *, timeout: float | None = None, queue: bool = True
+    ) -> ExecutionResult:
+        """Run a cell, after those before it; `timeout` in seconds.
+
+        An exception in the cell is a result, not an error here. Raises SessionBusy if the cell
+        must not queue but would.
+        """
+        body = _request_body(code, timeout, queue)
+        answer = await self._call("POST", _path(session_id, "execute"), content=body)
+        return _read(ExecutionResult, answer)
+
+    async def interrupt(self, session_id: str) -> None:
+        """Raise KeyboardInterrupt in the cell that runs, if one does."""
+        await self._call("POST", _path(session_id, "interrupt"))
+
+    async def restart(self, session_id: str) -> None:
+        """Let a session begin anew, without its variables."""
+        await self._call("POST", _path(session_id, "restart"))
+
+    async def connection(self, session_id: str) -> dict[str, Any]:
+        """What a Jupyter connection file of the session's kernel holds."""
+        info: dict[str, Any] = (await self._call("GET", _path(session_id, "connection"))).json()
+        return info
+
+    async def delete_session(self, session_id: str) -> None:
+        """Destroy a session."""
+        await self._call("DELETE", _path(session_id))
+
+    async def delete_all(self) -> int:
+        """Destroy every session of the manager; returns how many there were."""
+        return _read(Deleted, await self._call("DELETE", "/sessions")).deleted
+
+    async def put_file(
+        self, session_id: str, path: str, data: bytes | AsyncIterable[bytes]
+    ) -> None:
+        """Write a file of the session; its folders are made. Raises FileError, BodyTooLarge."""
+        await self._call("PUT", _path(session_id, "files", path), content=data)
+
+    async def get_file(self, session_id: str, path: str) -> bytes:
+        """The bytes of a file of the session. Raises FileError."""
+        return (await self._call("GET", _path(session_id, "files", path))).content
+
+    async def health(self) -> Health:
+        """That the manager is alive."""
+        return _read(Health, await self._call("GET", "/health"))
+
+    async def ready(self) -> Readiness:
+        """That the manager can run code; it shows so by doing it. Raises NotReady."""
+        return _read(Readiness, await self._call("GET", "/ready"))
+
+    async def _call(
+        self, method: str, path: str, *, content: str | bytes | AsyncIterable[bytes] | None = None
+    ) -> httpx.Response:
+        try:
+            response = await self._http.request(method, path, content=content)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise ManagerUnavailable(f"no answer from {self.base_url}: {reason}") from error
+        if response.is_success:
+            return response
+        raise _fault(response)
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """One for all clients: reading the certificates takes longer than a session does to start."""
+    return httpx.create_ssl_context()
+
+
+def _request_body(code: str, timeout: float | None, queue: bool) -> str:
+    try:
+        request = ExecuteRequest(code=code, timeout=timeout, queue=queue)
+        return request.model_dump_json(exclude_defaults=True)
+    except (ValidationError, PydanticSerializationError) as error:
+        raise BadRequest(str(error)) from error
+
+
+def _path(session_id: str, *rest: str) -> str:
+    parts = [quote(session_id, safe=""), *(quote(part, safe="/") for part in rest)]
+    return "/session/" + "/".join(parts)
+
+
+def _read(message: type[Message], response: httpx.Response) -> Message:
+    try:
+        return message.model_validate_json(response.content)
+    except ValidationError as error:
+        raise ManagerError(
+            f"{response.url} answered what no manager answers; is it one?"
+        ) from error
+
+
+def _fault(response: httpx.Response) -> Exception:
+    try:
+        return error_of(FaultBody.model_validate_json(response.content).error)
+    except ValidationError:
+        return ManagerError(f"{response.url} answered {response.status_code}; is it a manager?")

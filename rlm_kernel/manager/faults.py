@@ -1,0 +1,48 @@
+"""How an error crosses HTTP: its class gives the code and the status, its code gives the class."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from rlm_kernel import errors
+from rlm_kernel.manager.wire import Fault, FaultBody
+
+STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
+    errors.BadRequest: HTTPStatus.BAD_REQUEST,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.RouteNotFound: HTTPStatus.NOT_FOUND,
+    errors.MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.SessionNotFound: HTTPStatus.NOT_FOUND,
+    errors.SessionExpired: HTTPStatus.GONE,
+    errors.SessionBusy: HTTPStatus.CONFLICT,
+    errors.TooManySessions: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.FileMissing: HTTPStatus.NOT_FOUND,
+    errors.FileError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.FetchError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ZygoteError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ManagerError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""The status of each error that the manager answers with; the nearest base class counts."""
+
+_CLASS_OF = {kind.code: kind for kind in STATUS_OF}
+
+
+def status_of(error: errors.RLMKernelError) -> HTTPStatus:
+    """The HTTP status that answers a request which `error` ended."""
+    for kind in type(error).__mro__:
+        if kind in STATUS_OF:
+            return STATUS_OF[kind]
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def body_of(error: errors.RLMKernelError) -> FaultBody:
+    """The JSON body that answers a request which `error` ended."""
+    return FaultBody(error=Fault(code=error.code, message=str(error)))
+
+
+def error_of(fault: Fault) -> errors.RLMKernelError:
+    """The error that the manager answered with; a code of a newer manager is a ManagerError."""
+    return _CLASS_OF.get(fault.code, errors.ManagerError)(fault.message)

@@ -1,0 +1,3 @@
+"""The manager's HTTP handlers, one file per subject."""
+
+__all__: list[str] = []

@@ -1,0 +1,206 @@
+"""What every handler does alike: the door, the body's limit, and errors as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from rlm_kernel import errors
+from rlm_kernel.manager.door import Door
+from rlm_kernel.manager.faults import body_of, status_of
+from rlm_kernel.manager.registry import Manager
+from rlm_kernel.manager.traffic import Traffic
+from rlm_kernel.manager.zygotes import ZygoteKeeper
+
+_log = logging.getLogger(__name__)
+
+_MOST_WASTED_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What handlers work with."""
+
+    manager: Manager
+    zygotes: ZygoteKeeper
+    door: Door
+    traffic: Traffic
+    max_body_bytes: int
+    max_file_bytes: int
+    max_timeout: float
+
+
+@stream_request_body
+class Handler(RequestHandler):
+    """Base of all handlers. The body arrives in pieces, so that its size is checked on the way."""
+
+    token_needed = True
+
+    def initialize(self, services: Services) -> None:
+        self.services = services
+        services.traffic.arrived(self)
+        self.body = bytearray()
+        self.received = 0
+        self.client_gone = False
+        self._begun = False
+        self._refusal: errors.RLMKernelError | None = None
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self.services.max_body_bytes
+
+    def prepare(self) -> None:
+        self._begun = True
+        try:
+            self.check()
+        except errors.RLMKernelError as error:
+            self._refuse(error)
+
+    def check(self) -> None:
+        """Called before the body comes; raises what makes it useless to wait for the body."""
+        self.services.door.admit(self.request.headers, token_needed=self.token_needed)
+        if not self._takes_method():
+            raise errors.MethodNotAllowed(f"{self.request.method} is not for {self.request.path}")
+        announced = self.request.headers.get("Content-Length", "")
+        if announced.isdecimal():
+            self._check_size(int(announced))
+
+    async def data_received(self, chunk: bytes) -> None:
+        self.received += len(chunk)
+        try:
+            if self._refusal is None:
+                self._check_size(self.received)
+                await self.take(chunk)
+        except errors.RLMKernelError as error:
+            self._refuse(error)
+        if self._refusal is not None and self.received > _MOST_WASTED_BYTES:
+            self._answer_early(self._refusal)
+
+    def _refuse(self, error: errors.RLMKernelError) -> None:
+        """Answer `error`, but after the body.
+
+        Hanging up on a client that still sends makes its system throw the answer away (TCP resets
+        the connection). One that asks before it sends is told at once.
+        """
+        self._refusal = error
+        if self.request.headers.get("Expect", "").lower() == "100-continue" and not self.received:
+            self._answer_early(error)
+        else:
+            setattr(self, str(self.request.method).lower(), self._raise_refusal)
+
+    def _raise_refusal(self, *_path: str) -> None:
+        assert self._refusal is not None
+        raise self._refusal
+
+    async def take(self, chunk: bytes) -> None:
+        """Called with each piece of the body, in order, before the method's own function."""
+        self.body += chunk
+
+    def on_finish(self) -> None:
+        self.services.traffic.gone(self)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.client_gone = True
+        self.services.traffic.gone(self)
+
+    def answer(self, message: BaseModel, status: int = 200) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(_json(message))
+
+    def answer_nothing(self) -> None:
+        self.set_status(204)
+        self.clear_header("Content-Type")
+        self.finish()
+
+    def _answer_early(self, error: errors.RLMKernelError) -> None:
+        """Answer before the body was read, after which tornado hangs up; the client is told so."""
+        self.clear()
+        self.set_header("Connection", "close")
+        self._write_fault(error)
+
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "rlm-kernel")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def compute_etag(self) -> None:
+        return None
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = _as_fault(kwargs["exc_info"][1] if "exc_info" in kwargs else None, status_code)
+        if self._begun:
+            self._write_fault(error)
+        else:
+            self._answer_early(error)
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if not isinstance(value, errors.RLMKernelError | HTTPError):
+            path = self.request.path
+            _log.error("a request failed", extra={"path": path}, exc_info=(typ, value, tb))  # type: ignore[arg-type]
+
+    def _takes_method(self) -> bool:
+        return self.request.method in self._methods()
+
+    def _methods(self) -> list[str]:
+        """The methods that this handler's class defines itself."""
+        return [
+            method
+            for method in self.SUPPORTED_METHODS
+            if getattr(type(self), method.lower()) is not getattr(RequestHandler, method.lower())
+        ]
+
+    def _check_size(self, size: int) -> None:
+        if size > self.max_body_bytes:
+            raise errors.BodyTooLarge(
+                f"the body is larger than the {self.max_body_bytes} bytes that are taken here"
+            )
+
+    def _write_fault(self, error: errors.RLMKernelError) -> None:
+        if isinstance(error, errors.TooManySessions) and error.retry_after is not None:
+            self.set_header("Retry-After", str(error.retry_after))
+        if isinstance(error, errors.MethodNotAllowed):
+            self.set_header("Allow", ", ".join(self._methods()))
+        if isinstance(error, errors.Unauthorized):
+            self.set_header("WWW-Authenticate", "Bearer")
+        self.answer(body_of(error), status_of(error))
+
+
+class UnknownRoute(Handler):
+    """Answers every path that no other handler has."""
+
+    def check(self) -> None:
+        self.services.door.admit(self.request.headers)
+        raise errors.RouteNotFound(f"there is nothing at {self.request.path}")
+
+
+def _json(message: BaseModel) -> bytes:
+    try:
+        return message.model_dump_json().encode()
+    except PydanticSerializationError:
+        # Code may print half a surrogate pair, for which UTF-8 has no bytes.
+        return json.dumps(message.model_dump(), ensure_ascii=False).encode(errors="replace")
+
+
+def _as_fault(error: BaseException | None, status: int) -> errors.RLMKernelError:
+    if isinstance(error, errors.RLMKernelError):
+        return error
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return errors.MethodNotAllowed("there is no such method")
+    if 400 <= status < 500:
+        return errors.BadRequest(str(error) if isinstance(error, HTTPError) else "bad request")
+    return errors.ManagerError("the manager failed at this; its log has the details")

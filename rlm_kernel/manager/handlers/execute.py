@@ -1,0 +1,40 @@
+"""Code in, what it did out."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from rlm_kernel.errors import BadRequest
+from rlm_kernel.logs import bound
+from rlm_kernel.manager.handlers.base import Handler
+from rlm_kernel.manager.wire import ExecuteRequest
+
+
+class Execute(Handler):
+    """`/session/{id}/execute`. The cell runs on when the client goes away."""
+
+    async def post(self, session_id: str) -> None:
+        session = self.services.manager.get(session_id)
+        request = self._request()
+        with bound(session_id=session_id):
+            result = await session.execute(
+                request.code, timeout=request.timeout, queue=request.queue
+            )
+        self.answer(result)
+
+    def _request(self) -> ExecuteRequest:
+        # The body is JSON whatever its content type says: curl -d calls everything a form.
+        try:
+            request = ExecuteRequest.model_validate_json(bytes(self.body))
+        except ValidationError as error:
+            raise BadRequest(_explain(error)) from error
+        if request.timeout is not None and request.timeout > self.services.max_timeout:
+            raise BadRequest(f"timeout: at most {self.services.max_timeout:g} seconds")
+        return request
+
+
+def _explain(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False)
+    return "; ".join(
+        ": ".join([*(str(part) for part in problem["loc"]), problem["msg"]]) for problem in problems
+    )

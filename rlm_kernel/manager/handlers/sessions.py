@@ -1,0 +1,68 @@
+"""Sessions: create, look at, list, destroy, interrupt, restart, attach to."""
+
+from __future__ import annotations
+
+import json
+
+from rlm_kernel.manager.handlers.base import Handler
+from rlm_kernel.manager.wire import Deleted, SessionList
+
+
+class NewSession(Handler):
+    """`/session`"""
+
+    async def post(self) -> None:
+        session = await self.services.manager.create()
+        if self.client_gone:
+            # Nobody learns its id, so nobody would ever delete it.
+            await self.services.manager.delete(session.id)
+            return
+        self.answer(session.info(), 201)
+
+
+class OneSession(Handler):
+    """`/session/{id}`"""
+
+    def get(self, session_id: str) -> None:
+        self.answer(self.services.manager.get(session_id).details())
+
+    async def delete(self, session_id: str) -> None:
+        await self.services.manager.delete(session_id)
+        self.answer_nothing()
+
+
+class AllSessions(Handler):
+    """`/sessions`"""
+
+    def get(self) -> None:
+        manager = self.services.manager
+        details = [session.details() for session in manager.sessions()]
+        self.answer(SessionList(sessions=details, max_sessions=manager.max_sessions))
+
+    async def delete(self) -> None:
+        self.answer(Deleted(deleted=await self.services.manager.delete_all()))
+
+
+class Interrupt(Handler):
+    """`/session/{id}/interrupt`"""
+
+    def post(self, session_id: str) -> None:
+        self.services.manager.get(session_id).interrupt()
+        self.answer_nothing()
+
+
+class Restart(Handler):
+    """`/session/{id}/restart`"""
+
+    async def post(self, session_id: str) -> None:
+        await self.services.manager.get(session_id).restart()
+        self.answer_nothing()
+
+
+class Connection(Handler):
+    """`/session/{id}/connection`"""
+
+    def get(self, session_id: str) -> None:
+        info = self.services.manager.get(session_id).connection()
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(info))

@@ -1,0 +1,145 @@
+"""The sessions that live: how many there may be, which is which, and when one has to go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import uuid
+from collections import OrderedDict
+from datetime import UTC, datetime
+from functools import partial
+
+from rlm_kernel.errors import NotReady, SessionExpired, SessionNotFound, TooManySessions
+from rlm_kernel.manager.session import ManagedSession
+from rlm_kernel.manager.wire import timestamp
+from rlm_kernel.manager.zygotes import ZygoteKeeper
+
+_log = logging.getLogger(__name__)
+
+REMEMBERED = 10_000
+"""How many expired sessions are told apart from those that never were."""
+
+
+class Manager:
+    """Creates, finds and closes sessions.
+
+    A session that stands idle for `session_ttl` seconds is closed, and is remembered as such.
+    """
+
+    def __init__(
+        self, zygotes: ZygoteKeeper, *, max_sessions: int = 100, session_ttl: float = 3600.0
+    ) -> None:
+        self.max_sessions = max_sessions
+        self.session_ttl = session_ttl
+        self._zygotes = zygotes
+        self._sessions: dict[str, ManagedSession] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._expired: OrderedDict[str, str] = OrderedDict()
+        self._endings: set[asyncio.Task[None]] = set()
+        self._arriving = 0
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    async def create(self) -> ManagedSession:
+        """A fresh session, once the zygote is up.
+
+        Raises TooManySessions, NotReady when closing down, ZygoteError and FetchError.
+        """
+        self._refuse_when_full()
+        self._arriving += 1
+        try:
+            process = await self._zygotes.spawn()
+        finally:
+            self._arriving -= 1
+        session_id = str(uuid.uuid4())
+        session = ManagedSession(process, session_id, partial(self._end, session_id))
+        if self._closed:
+            await session.close()
+            raise NotReady("the manager is closing down")
+        self._sessions[session.id] = session
+        self._look_after(session, self.session_ttl)
+        _log.info("session created", extra={"session_id": session.id})
+        return session
+
+    def get(self, session_id: str) -> ManagedSession:
+        """The session of this id. Raises SessionNotFound or SessionExpired."""
+        if session := self._sessions.get(session_id):
+            return session
+        if obituary := self._expired.get(session_id):
+            raise SessionExpired(obituary)
+        raise SessionNotFound(f"there is no session {session_id!r}")
+
+    def sessions(self) -> list[ManagedSession]:
+        """Those that live, oldest first."""
+        return list(self._sessions.values())
+
+    async def delete(self, session_id: str) -> None:
+        """Close a session. Raises SessionNotFound or SessionExpired."""
+        session = self.get(session_id)
+        self._forget(session)
+        await session.close()
+        _log.info("session deleted", extra={"session_id": session_id})
+
+    async def _end(self, session_id: str) -> None:
+        """Delete a session unless it is gone already."""
+        if session_id in self._sessions:
+            await self.delete(session_id)
+
+    async def delete_all(self) -> int:
+        """Close every session; returns how many there were."""
+        sessions = self.sessions()
+        for session in sessions:
+            self._forget(session)
+        await asyncio.gather(*(session.close() for session in sessions))
+        _log.info("all sessions deleted", extra={"sessions": len(sessions)})
+        return len(sessions)
+
+    async def close(self) -> None:
+        """Close every session and take no more. Idempotent; the zygotes are their owner's."""
+        self._closed = True
+        await self.delete_all()
+        await asyncio.gather(*self._endings)
+
+    def _refuse_when_full(self) -> None:
+        if self._closed:
+            raise NotReady("the manager is closing down")
+        if len(self._sessions) + self._arriving >= self.max_sessions:
+            raise TooManySessions(
+                f"there are {self.max_sessions} sessions, as many as there may be (MAX_SESSIONS)",
+                retry_after=self._seconds_to_next_expiry(),
+            )
+
+    def _seconds_to_next_expiry(self) -> int:
+        longest_idle = max((session.idle_seconds for session in self.sessions()), default=0.0)
+        return max(1, math.ceil(self.session_ttl - longest_idle))
+
+    def _look_after(self, session: ManagedSession, delay: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[session.id] = loop.call_later(delay, self._expire_if_idle, session)
+
+    def _expire_if_idle(self, session: ManagedSession) -> None:
+        remaining = self.session_ttl - session.idle_seconds
+        if remaining > 0:
+            self._look_after(session, remaining)
+            return
+        self._forget(session)
+        self._remember(session)
+        ending = asyncio.ensure_future(session.close())
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        _log.info("session expired", extra={"session_id": session.id})
+
+    def _remember(self, session: ManagedSession) -> None:
+        self._expired[session.id] = (
+            f"session {session.id} was closed at {timestamp(datetime.now(UTC))}, "
+            f"after it had been idle for {self.session_ttl:g} s (SESSION_TTL)"
+        )
+        if len(self._expired) > REMEMBERED:
+            self._expired.popitem(last=False)
+
+    def _forget(self, session: ManagedSession) -> None:
+        del self._sessions[session.id]
+        self._timers.pop(session.id).cancel()

@@ -1,0 +1,172 @@
+"""The life of a manager process: bind, answer, start the zygote, close everything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.kernel.zmq_transport import shared_context
+from rlm_kernel.manager.application import application
+from rlm_kernel.manager.door import Door, is_loopback
+from rlm_kernel.manager.handlers.base import Services
+from rlm_kernel.manager.registry import Manager
+from rlm_kernel.manager.traffic import Traffic
+from rlm_kernel.manager.zygotes import ZygoteKeeper
+from rlm_kernel.sandbox import Limits, Zygote
+from rlm_kernel.settings import ManagerSettings
+
+_log = logging.getLogger(__name__)
+
+_IDLE_CONNECTION_SECONDS = 300.0
+_LAST_ANSWERS_SECONDS = 2.0
+_ANY_SIZE = 1 << 62
+
+
+class ManagerServer:
+    """The manager on its socket; a context manager around its life.
+
+    Binding is the first thing it does, so that a taken port is known before anything heavy
+    starts; requests are answered from then on, and those that need a session wait for the zygote.
+    Raises ConfigurationError when it cannot, or must not, listen where it is told to.
+    """
+
+    def __init__(
+        self,
+        settings: ManagerSettings,
+        *,
+        start_zygote: Callable[[], Awaitable[Zygote]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._sockets = _bind(settings)
+        self._traffic = Traffic()
+        self.zygotes = ZygoteKeeper(start_zygote or _starter(settings))
+        self.manager = Manager(
+            self.zygotes, max_sessions=settings.max_sessions, session_ttl=settings.session_ttl
+        )
+        self._http = HTTPServer(
+            application(self._services()),
+            # The handlers check sizes themselves, to answer and not merely hang up.
+            max_body_size=_ANY_SIZE,
+            idle_connection_timeout=_IDLE_CONNECTION_SECONDS,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the manager answers, with the port it got."""
+        address = self._sockets[0].getsockname()
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        return f"http://{host}:{address[1]}"
+
+    async def __aenter__(self) -> Self:
+        self._http.add_sockets(self._sockets)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Take no more requests, close every session and the zygote. Idempotent."""
+        self._http.stop()
+        await self.manager.close()
+        await self.zygotes.close()
+        # Without their sessions the requests that still run end at once, unless their own
+        # sender keeps them waiting.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._traffic.quiet(), _LAST_ANSWERS_SECONDS)
+        await self._http.close_all_connections()
+
+    def _services(self) -> Services:
+        settings = self._settings
+        return Services(
+            manager=self.manager,
+            zygotes=self.zygotes,
+            door=Door(_token(settings)),
+            traffic=self._traffic,
+            max_body_bytes=settings.max_body_bytes,
+            max_file_bytes=settings.max_file_bytes,
+            max_timeout=settings.max_timeout,
+        )
+
+
+async def serve(
+    settings: ManagerSettings, *, announce: Callable[[str], None], stop: asyncio.Event
+) -> None:
+    """Be a manager until `stop` is set; `announce` gets the URL once requests are answered.
+
+    Raises ConfigurationError, and what the zygote's first start raises.
+    """
+    _allow_many_files()
+    async with ManagerServer(settings) as server:
+        announce(server.url)
+        boot = asyncio.ensure_future(server.zygotes.ready())
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({boot, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if boot.done():
+                boot.result()
+            await stopped
+        finally:
+            boot.cancel()
+            stopped.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await boot
+        _log.info("closing down", extra={"sessions": len(server.manager)})
+    shared_context().term()  # the last messages to Jupyter clients still go out
+
+
+def _allow_many_files() -> None:
+    """A session with Jupyter clients takes a dozen descriptors; 1024 is what one often gets."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _starter(settings: ManagerSettings) -> Callable[[], Awaitable[Zygote]]:
+    limits = Limits(settings.memory_bytes, settings.interrupt_grace, settings.standby)
+    return partial(
+        Zygote.start,
+        limits,
+        pyodide_url=settings.pyodide_url,
+        require_seal=settings.require_seal,
+    )
+
+
+def _token(settings: ManagerSettings) -> str | None:
+    return settings.token.get_secret_value() if settings.token else None
+
+
+def _bind(settings: ManagerSettings) -> list[socket.socket]:
+    host, port = settings.host, settings.port
+    try:
+        addresses = {
+            str(info[4][0])
+            for info in socket.getaddrinfo(
+                host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+        }
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host!r}: {error.strerror}") from error
+    if settings.token is None and not all(map(is_loopback, addresses)):
+        raise ConfigurationError(
+            f"{host or 'every address'} is open to other machines: set RLM_KERNEL_TOKEN, "
+            "or listen on 127.0.0.1"
+        )
+    try:
+        return bind_sockets(port, host)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error

@@ -1,0 +1,121 @@
+"""One session as the manager holds it: its process, its kernel and what it was used for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from rlm_kernel import sandbox
+from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
+from rlm_kernel.kernel import Kernel, ZMQTransport
+from rlm_kernel.manager.wire import SessionDetails, SessionInfo
+
+
+class ManagedSession:
+    """A session process with the kernel on top of it.
+
+    Requests run in the order in which they are made. Once the session is closed, those that
+    still ran and all that follow raise SessionNotFound. `end` is what a Jupyter client's
+    shutdown request comes to.
+    """
+
+    def __init__(
+        self, session: sandbox.Session, session_id: str, end: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.id = session_id
+        self.created_at = datetime.now(UTC)
+        self._session = session
+        self._kernel = Kernel(session, session_id)
+        self._kernel.on_shutdown = self._shut_down
+        self._end = end
+        self._transport: ZMQTransport | None = None
+        self._used_at = self.created_at
+        self._requests = 0
+
+    @property
+    def status(self) -> Literal["idle", "busy"]:
+        return "busy" if self._requests or self._kernel.status == "busy" else "idle"
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long the session has stood unused; 0 while it works."""
+        if self.status == "busy":
+            return 0.0
+        return max(0.0, (datetime.now(UTC) - self._last_activity).total_seconds())
+
+    @property
+    def _last_activity(self) -> datetime:
+        return max(self._used_at, self._kernel.last_activity)
+
+    def info(self) -> SessionInfo:
+        return SessionInfo(
+            session_id=self.id, created_at=self.created_at, kernel_id=self._kernel.kernel_id
+        )
+
+    def details(self) -> SessionDetails:
+        return SessionDetails(
+            session_id=self.id,
+            created_at=self.created_at,
+            kernel_id=self._kernel.kernel_id,
+            status=self.status,
+            executions=self._kernel.executions,
+            last_activity=self._last_activity,
+            idle_seconds=self.idle_seconds,
+        )
+
+    async def execute(
+        self, code: str, *, timeout: float | None = None, queue: bool = True
+    ) -> sandbox.ExecutionResult:
+        """Run a cell, after those before it. Raises SessionBusy if it must not wait but would."""
+        if not queue and self.status == "busy":
+            raise SessionBusy(f"session {self.id} is running a cell")
+        with self._in_use():
+            return await self._kernel.execute(code, timeout=timeout)
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in the cell that runs, if one does."""
+        self._kernel.interrupt()
+
+    async def restart(self) -> None:
+        """Begin anew, without the variables; whoever is attached stays so."""
+        with self._in_use():
+            await self._kernel.restart()
+
+    def connection(self) -> dict[str, Any]:
+        """Jupyter connection info; from now on the kernel listens on its ports."""
+        with self._in_use():
+            if self._transport is None:
+                self._transport = ZMQTransport(self._kernel)
+            return self._transport.connection_info()
+
+    async def put_file(self, path: str, data: bytes, *, append: bool) -> None:
+        """Write, or append to, a file of the session. Raises FileError."""
+        with self._in_use():
+            await self._session.put_file(path, data, append=append)
+
+    async def get_file(self, path: str) -> bytes:
+        """The bytes of a file of the session. Raises FileError."""
+        with self._in_use():
+            return await self._session.get_file(path)
+
+    async def close(self) -> None:
+        """Kill the process and let go of the ports. Idempotent."""
+        await self._kernel.close()
+        if self._transport is not None:
+            self._transport.close()
+
+    async def _shut_down(self, restart: bool) -> None:
+        await (self.restart() if restart else self._end())
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        self._requests += 1
+        try:
+            yield
+        except SandboxClosed as error:
+            raise SessionNotFound(f"session {self.id} was closed while this ran") from error
+        finally:
+            self._requests -= 1
+            self._used_at = datetime.now(UTC)

@@ -1,0 +1,116 @@
+"""The JSON that crosses the manager's HTTP interface, as both of its ends see it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictStr
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC, always with a fraction: Jupyter's clients parse no other form."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str, when_used="json")]
+
+
+class Wire(BaseModel):
+    """A message; what it holds does not change."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ExecuteRequest(Wire):
+    """Body of `POST /session/{id}/execute`. `timeout` is in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: StrictStr
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, strict=True)
+    queue: bool = Field(default=True, strict=True)
+
+
+class CellError(Wire):
+    """The exception that ended a cell; `traceback` holds its lines, coloured by ANSI codes."""
+
+    ename: str
+    evalue: str
+    traceback: list[str]
+
+
+class ExecutionResult(Wire):
+    """What a cell did. `result` is the text of its last expression's value.
+
+    `state` says what became of the session's variables: `kept`, `rolled_back` or `lost`.
+    """
+
+    status: Literal["ok", "error", "timeout"]
+    stdout: str
+    stderr: str
+    result: str | None
+    display: list[dict[str, Any]]
+    error: CellError | None
+    execution_count: int | None
+    duration_ms: float
+    state: str
+
+
+class SessionInfo(Wire):
+    """Answer to `POST /session`. The id of the session is the id of its Jupyter kernel."""
+
+    session_id: str
+    created_at: Moment
+    kernel_id: str
+
+
+class SessionDetails(SessionInfo):
+    """A living session. `idle_seconds` counts towards `SESSION_TTL` and is 0 while it works."""
+
+    status: Literal["idle", "busy"]
+    executions: int
+    last_activity: Moment
+    idle_seconds: float
+
+
+class SessionList(Wire):
+    """Answer to `GET /sessions`, oldest session first."""
+
+    sessions: list[SessionDetails]
+    max_sessions: int
+
+
+class Deleted(Wire):
+    """Answer to `DELETE /sessions`: how many there were."""
+
+    deleted: int
+
+
+class Health(Wire):
+    """Answer to `GET /health`: the manager is alive. `zygote` says whether sessions can start."""
+
+    status: Literal["alive"] = "alive"
+    version: str
+    zygote: Literal["starting", "ready", "failed", "closed"]
+    sessions: int
+
+
+class Readiness(Wire):
+    """Answer to `GET /ready`: a session was created, ran a cell and was deleted just now."""
+
+    status: Literal["ready"] = "ready"
+    duration_ms: float
+
+
+class Fault(Wire):
+    """What went wrong: a stable code for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class FaultBody(Wire):
+    """Body of every answer with a status of 400 or more."""
+
+    error: Fault

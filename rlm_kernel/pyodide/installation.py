@@ -1,0 +1,37 @@
+"""Everything that a guest is started from, fetched and compiled where it is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import wasmtime
+
+from rlm_kernel.progress import SILENT, Progress
+from rlm_kernel.pyodide.bytecode import bytecode_compiler
+from rlm_kernel.pyodide.compilation import load_pyodide
+from rlm_kernel.pyodide.engine import make_engine
+from rlm_kernel.pyodide.image import Image
+from rlm_kernel.pyodide.layers import guest_image
+from rlm_kernel.pyodide.release import ensure_release
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The engine, the compiled interpreter, and the Python files of the guest."""
+
+    engine: wasmtime.Engine
+    module: wasmtime.Module
+    image: Image
+
+
+def ensure_installation(progress: Progress = SILENT, *, url: str | None = None) -> Installation:
+    """Loads the installation from the cache after completing it.
+
+    `url` is a base URL or a directory of the Pyodide release. Raises FetchError where a part can
+    be had from nowhere, and CacheError for a cache that cannot be trusted.
+    """
+    engine = make_engine()
+    module = load_pyodide(engine, progress, url=url)
+    stdlib = ensure_release(progress, url=url).stdlib
+    image = guest_image(bytecode_compiler(engine, module, stdlib), stdlib, progress)
+    return Installation(engine, module, image)

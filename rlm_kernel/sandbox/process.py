@@ -1,0 +1,150 @@
+"""One session process as its owner sees it: frames both ways, interrupts, the end of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+from rlm_kernel.guest.frames import Frame, FrameDecoder, FrameError
+from rlm_kernel.sandbox.line_sockets import LineSockets, descriptors, line_sockets
+from rlm_kernel.sandbox.listener import COPY, PACKET_BYTES, interrupt_packet
+
+log = logging.getLogger(__name__)
+
+FRAMES_AT_ONCE = 64
+"""Frames handled before others on the event loop have their turn."""
+
+
+class SessionProcess(asyncio.Protocol):
+    """Owns the process, through a pidfd that no other process can take over, and its sockets.
+
+    `on_frame` gets each frame on the event loop, a few at a time, so that a flood neither fills
+    the memory nor keeps other sessions waiting. `ended` resolves with the reason once the process
+    is no more; one that sends what is no frame is killed.
+    """
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid = pid
+        self.on_frame: Callable[[Frame], None] = lambda frame: None
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[str] = self._loop.create_future()
+        self._pidfd = _open_pidfd(pid)
+        self._control = control
+        self._control.setblocking(False)
+        self._decoder = FrameDecoder()
+        self._transport: asyncio.Transport | None = None
+        self._reason: str | None = None
+
+    @classmethod
+    async def connect(cls, pid: int, sockets: LineSockets) -> SessionProcess:
+        """Takes a process over."""
+        sockets.frames.setblocking(False)
+        _, process = await asyncio.get_running_loop().create_connection(
+            lambda: cls(pid, sockets.control), sock=sockets.frames
+        )
+        return process
+
+    def wake(self) -> None:
+        """Lets the guest of a forked process run: until then it is as it was when forked."""
+        self.send(Frame("renew", "", {}))
+
+    async def copy(self) -> SessionProcess:
+        """A copy of the process and its guest, frozen until `wake`. The guest must be waiting.
+
+        Raises OSError when the process ends before.
+        """
+        with line_sockets() as (ours, theirs):
+            socket.send_fds(self._control, [COPY], descriptors(theirs))
+            theirs.close()  # or the end of the process would go unnoticed
+            self.send(Frame("copy", "", {}))
+            ours.control.setblocking(False)
+            # Not over the line of frames: what comes there may have been written by the guest.
+            pid = await self._loop.sock_recv(ours.control, PACKET_BYTES)
+            if not pid:
+                raise ConnectionError("the process ended before it was copied")
+            return await self.connect(int(pid), ours)
+
+    def send(self, frame: Frame) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(frame.encode())
+
+    def interrupt(self, request_id: str) -> None:
+        """KeyboardInterrupt in the code of this request, also where it has not started yet."""
+        with contextlib.suppress(OSError):  # it is ending, or has not read any for long
+            self._control.send(interrupt_packet(request_id))
+
+    def kill(self, reason: str) -> None:
+        """Ends the process at once; `reason` is what `ended` will say. Idempotent."""
+        self._reason = self._reason or reason
+        self._send_kill()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._handle(data)
+
+    def _handle(self, data: bytes = b"") -> None:
+        """Handles some of the frames that have arrived, and the rest a turn of the loop later."""
+        if self._transport is None or self._is_ending():
+            return
+        try:
+            for number, frame in enumerate(self._decoder.feed(data)):
+                self._take(frame)
+                if self._is_ending():
+                    return
+                if number == FRAMES_AT_ONCE:
+                    self._transport.pause_reading()
+                    self._loop.call_soon(self._handle)
+                    return
+        except FrameError as error:
+            log.warning("session process %d broke the protocol: %s", self.pid, error)
+            self.kill(f"it broke the protocol with its owner: {error}")
+        else:
+            self._transport.resume_reading()
+
+    def _is_ending(self) -> bool:
+        return self._reason is not None
+
+    def _take(self, frame: Frame) -> None:
+        if frame.kind == "exited":
+            self._reason = f"it ended by itself ({frame.content.get('reason')})"
+        else:
+            self.on_frame(frame)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._control.close()
+        if self._pidfd is None:
+            self._end()
+        else:
+            self._send_kill()
+            # A pidfd is readable once the process is no more.
+            self._loop.add_reader(self._pidfd, self._end)
+
+    def _send_kill(self) -> None:
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def _end(self) -> None:
+        pidfd, self._pidfd = self._pidfd, None
+        if pidfd is not None:
+            self._loop.remove_reader(pidfd)
+            os.close(pidfd)
+        if not self.ended.done():
+            self.ended.set_result(self._reason or "it ended without a word")
+
+
+def _open_pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None

@@ -1,0 +1,186 @@
+"""The public class: one sandboxed Python, without a server and without an event loop."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self
+
+from rlm_kernel.errors import SandboxClosed
+from rlm_kernel.sandbox.answerer import Answer, Answerer
+from rlm_kernel.sandbox.capture import Capture, ExecutionResult
+from rlm_kernel.sandbox.events import Event, Reply
+from rlm_kernel.sandbox.limits import Limits
+from rlm_kernel.sandbox.loop_thread import LoopThread
+from rlm_kernel.sandbox.session import Session
+from rlm_kernel.sandbox.zygote import Zygote
+
+
+class Sandbox:
+    """A fresh Python in a process of its own; use it as a context manager, or call `close`.
+
+        with Sandbox() as box:
+            box.execute("x = 6 * 7")
+            print(box.execute("x").result)  # 42
+
+    The first sandbox with given limits boots a zygote, which takes seconds, or a minute where
+    Pyodide must be fetched and compiled; later ones take milliseconds. Zygotes end with the
+    program. One thread at a time may execute; `interrupt` is for the others.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._host = _shared_host()
+        self._numbers = itertools.count(1)
+        self._session: Session | None = self._host.spawn(limits or Limits())
+
+    @property
+    def pid(self) -> int:
+        """The process that the code runs in."""
+        return self._living().pid
+
+    def execute(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        on_input: Answer | None = None,
+    ) -> ExecutionResult:
+        """Runs code and waits for its end.
+
+        After `timeout` seconds the code is interrupted, and killed if it goes on; `state` of the
+        result says whether the variables are still there. `on_event` is called with each event
+        as it happens, and `on_input` answers `input()`, both in a thread of the sandbox's.
+        A KeyboardInterrupt of the caller interrupts the code, and so does an exception of
+        `on_event`, which is raised here.
+        """
+        running = self._host.loop.submit(self._execute(code, timeout, on_event, on_input))
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            self.interrupt()
+            _finish(running)
+            raise
+
+    async def _execute(
+        self,
+        code: str,
+        timeout: float | None,
+        on_event: Callable[[Event], None] | None,
+        on_input: Answer | None,
+    ) -> ExecutionResult:
+        session, capture = self._living(), Capture()
+        failures: list[Exception] = []
+        listeners: list[Callable[[Event], None]] = [capture]
+        if on_event is not None:
+            listeners.append(on_event)
+        if on_input is not None:
+            answerer = Answerer(self._host.loop, session, on_input)
+            listeners.append(lambda e: answerer(e) if e.kind == "input_request" else None)
+
+        def take(event: Event) -> None:
+            try:
+                for listener in listeners:
+                    listener(event)
+            except Exception as error:
+                failures.append(error)
+                session.interrupt()
+
+        session.on_event = take
+        content = {"code": code, "allow_stdin": on_input is not None}
+        started = time.perf_counter()
+        request_id = f"cell-{next(self._numbers)}"
+        reply: Reply = await session.request(
+            "execute_request", content, request_id=request_id, timeout=timeout
+        )
+        if failures:
+            raise failures[0]
+        return capture.result(reply, (time.perf_counter() - started) * 1000)
+
+    def interrupt(self) -> None:
+        """KeyboardInterrupt in the running code; callable from any thread."""
+        self._host.loop.call_soon(self._living().interrupt)
+
+    def put_file(self, path: str, data: bytes) -> None:
+        """Writes a file of the sandbox; relative paths start at its home. Raises FileError."""
+        self._host.loop.run(self._living().put_file(path, data))
+
+    def get_file(self, path: str) -> bytes:
+        """The bytes of a file of the sandbox. Raises FileError."""
+        return self._host.loop.run(self._living().get_file(path))
+
+    def fork(self) -> Self:
+        """A live copy: variables, files, loaded modules and waiting tasks, from now on its own."""
+        copy = object.__new__(type(self))
+        copy._host = self._host
+        copy._numbers = itertools.count(1)
+        copy._session = self._host.loop.run(self._living().fork())
+        return copy
+
+    def close(self) -> None:
+        """Ends the sandbox and its process. Idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            self._host.loop.run(session.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _living(self) -> Session:
+        if self._session is None:
+            raise SandboxClosed("the sandbox is closed")
+        return self._session
+
+
+class _Host:
+    """The loop and the zygotes that all sandboxes of a program share."""
+
+    def __init__(self) -> None:
+        self.loop = LoopThread()
+        self._zygotes: dict[Limits, Zygote] = {}
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def spawn(self, limits: Limits) -> Session:
+        with self._lock:
+            zygote = self._zygotes.get(limits)
+            if zygote is None:
+                zygote = self._zygotes[limits] = self.loop.run(Zygote.start(limits))
+        return self.loop.run(zygote.spawn())
+
+    def close(self) -> None:
+        for zygote in self._zygotes.values():
+            self.loop.run(zygote.close())
+        self.loop.close()
+
+
+_host: _Host | None = None
+_host_lock = threading.Lock()
+
+
+def _shared_host() -> _Host:
+    global _host
+    with _host_lock:
+        if _host is None:
+            _host = _Host()
+        return _host
+
+
+def _finish(running: Future[ExecutionResult]) -> None:
+    """Waits for an interrupted execution; a second KeyboardInterrupt ends the wait."""
+    with contextlib.suppress(Exception):
+        running.result()

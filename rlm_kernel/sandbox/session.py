@@ -1,0 +1,289 @@
+"""One session: requests in order, time limits, and a new process when the old one is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rlm_kernel.errors import FileError, SandboxError
+from rlm_kernel.guest.frames import Frame, FrameError
+from rlm_kernel.sandbox.events import Event, Reply, State, is_event, is_reply
+from rlm_kernel.sandbox.file_transfer import FileTransfer
+from rlm_kernel.sandbox.incarnation import Incarnation, ProcessSource
+from rlm_kernel.sandbox.limits import Limits
+from rlm_kernel.sandbox.process import SessionProcess
+
+log = logging.getLogger(__name__)
+
+STANDBY_DELAY = 0.01
+"""Seconds a session stands idle before it is copied: cells in quick succession pay nothing."""
+
+
+class Session:
+    """A Python session in a process of its own. It belongs to one event loop.
+
+    `on_event` is called on the loop with each event, before the reply of its request; what it
+    raises is logged. When the process dies, the running request is answered with what became of
+    the variables, and the next one runs in a copy from before, or in a fresh process.
+    """
+
+    def __init__(self, source: ProcessSource, limits: Limits, process: SessionProcess) -> None:
+        self.on_event: Callable[[Event], None] | None = None
+        self._limits = limits
+        self._incarnation = Incarnation(source, process)
+        self._files = FileTransfer(self._exchange)
+        self._loop = asyncio.get_running_loop()
+        self._turn = asyncio.Lock()
+        self._generation = 0
+        self._running: str | None = None
+        self._interrupted = False
+        self._heard = True
+        self._answer: tuple[str, str, asyncio.Future[Frame]] | None = None
+        self._question: tuple[str, Any] | None = None
+        self._standby_due: asyncio.TimerHandle | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+
+    @property
+    def pid(self) -> int:
+        """The process that the session runs in now."""
+        return self._incarnation.process.pid
+
+    @property
+    def has_standby(self) -> bool:
+        """Whether a cell that is killed now would cost itself and no more."""
+        standby = self._incarnation.standby
+        return standby.ready and standby.cells_behind == 0
+
+    async def request(
+        self,
+        kind: str,
+        content: dict[str, Any],
+        *,
+        request_id: str,
+        timeout: float | None = None,
+        buffers: Sequence[bytes] = (),
+    ) -> Reply:
+        """Sends a request of the Jupyter protocol and waits for its reply.
+
+        Requests are answered one at a time, in the order made. After `timeout` seconds the code
+        is interrupted, and killed when it goes on; so is code whose request is cancelled. Where the
+        process was lost since the last request, the reply's state says so. Raises SandboxClosed,
+        and ZygoteError when a fresh process was needed and could not be had.
+        """
+        frame = Frame(kind, request_id, content, tuple(buffers))
+        request = self._start(self._in_turn(frame, timeout, self._generation))
+        try:
+            return await asyncio.shield(request)
+        except asyncio.CancelledError:
+            if self._running == request_id:
+                self._heard = False
+                self._start(self._put_down(request_id, request, "its request was given up"))
+            else:
+                request.cancel()
+            raise
+
+    async def _in_turn(self, frame: Frame, timeout: float | None, generation: int) -> Reply:
+        async with self._turn:
+            if generation != self._generation:
+                return Reply(_death("the session was restarted before this ran", "lost", 0), "lost")
+            self._running, self._interrupted, self._heard = frame.request_id, False, True
+            try:
+                return await self._supervise(await self._incarnation.living(), frame, timeout)
+            finally:
+                self._running = self._question = None
+                self._incarnation.standby.cells_behind += 1
+                self._renew_standby_soon()
+
+    async def _supervise(
+        self, process: SessionProcess, frame: Frame, timeout: float | None
+    ) -> Reply:
+        answer = self._ask(process, frame, "reply")
+        if self._interrupted:
+            process.interrupt(frame.request_id)
+        timed_out = not await _within(answer, timeout)
+        if timed_out:
+            reason = f"it ran longer than {timeout:g} s and ignored the interrupt"
+            await self._put_down(frame.request_id, answer, reason)
+        try:
+            content = (await answer).content
+        except _ProcessEndedError as end:
+            behind = self._incarnation.standby.cells_behind
+            self._incarnation.fall_back()
+            state = self._tell()
+            return Reply(_death(str(end), state, behind), state, timed_out)
+        return Reply(content, self._tell(), timed_out)
+
+    def _tell(self) -> State:
+        """What became of the variables; where nobody hears it, the next request tells it again."""
+        return self._incarnation.tell() if self._heard else self._incarnation.untold
+
+    async def _put_down(self, request_id: str, outcome: asyncio.Future[Any], reason: str) -> None:
+        """Interrupts a request, and kills its process where it has no outcome soon after."""
+        process = self._incarnation.process
+        process.interrupt(request_id)
+        if not await _within(outcome, self._limits.interrupt_grace):
+            process.kill(reason)
+
+    def interrupt(self) -> None:
+        """KeyboardInterrupt in the running cell; nothing where none runs."""
+        if self._running is not None:
+            self._interrupted = True
+            self._incarnation.process.interrupt(self._running)
+
+    def answer_input(self, value: str, question: object = None) -> None:
+        """Answers the open question of the running cell.
+
+        `question`, from the content of the `input_request`, tells it from an earlier one, whose
+        answer is dropped.
+        """
+        if self._question is None or question not in (None, self._question[1]):
+            return
+        (request_id, number), self._question = self._question, None
+        content = {"value": value, "question": number}
+        self._incarnation.process.send(Frame("input_reply", request_id, content))
+
+    async def put_file(self, path: str, data: bytes, *, append: bool = False) -> None:
+        """Writes a file of the session, its folders made; relative paths start at its home.
+
+        Waits for the running cell. Raises FileError.
+        """
+        await self._files.put(path, data, append)
+
+    async def get_file(self, path: str) -> bytes:
+        """The bytes of a file of the session. Waits for the running cell. Raises FileError."""
+        return await self._files.get(path)
+
+    async def _exchange(self, kind: str, content: dict[str, Any], data: bytes) -> Frame:
+        async with self._turn:
+            process = await self._incarnation.living()
+            # The guest never sees this id, so its code cannot write the answer.
+            frame = Frame(kind, secrets.token_hex(), content, (data,))
+            try:
+                return await self._ask(process, frame, "file_reply")
+            except _ProcessEndedError as end:
+                raise FileError(f"{content['path']}: the session is gone: {end}") from None
+            finally:
+                self._renew_standby_soon()
+
+    async def restart(self) -> None:
+        """A fresh process: variables and files are gone. What runs or waits is answered `lost`."""
+        self._generation += 1
+        await self._incarnation.end("the session was restarted")
+        async with self._turn:
+            await self._incarnation.living()
+            self._incarnation.tell()
+
+    async def fork(self) -> Session:
+        """A live copy: variables, files, loaded modules and waiting tasks, from now on its own.
+
+        Waits for the running cell. Raises SandboxError when it could not be made.
+        """
+        async with self._turn:
+            await self._incarnation.living()
+            try:
+                copy = await self._incarnation.copy()
+            except OSError as error:
+                raise SandboxError(f"the session could not be copied: {error}") from error
+        copy.wake()
+        return Session(self._incarnation.source, self._limits, copy)
+
+    async def close(self) -> None:
+        """Ends the session and its processes. Idempotent."""
+        if self._standby_due is not None:
+            self._standby_due.cancel()
+        await self._incarnation.close()
+        if self._background:
+            await asyncio.wait(self._background)
+        await self._incarnation.close()  # with a standby that was being made
+
+    def _ask(self, process: SessionProcess, frame: Frame, kind: str) -> asyncio.Future[Frame]:
+        """Sends a frame; the future has its answer, or the end of the process."""
+        answer: asyncio.Future[Frame] = self._loop.create_future()
+        self._answer = (frame.request_id, kind, answer)
+        process.on_frame = self._take
+        process.ended.add_done_callback(lambda ended: _fail(answer, ended.result()))
+        try:
+            process.send(frame)
+        except FrameError as error:
+            raise SandboxError(f"the request cannot be sent: {error}") from error
+        return answer
+
+    def _take(self, frame: Frame) -> None:
+        if is_event(frame.kind, frame.content):
+            self._pass_on(Event(frame.kind, frame.request_id, frame.content, frame.buffers))
+        elif frame.kind == "file_reply" or (frame.kind == "reply" and is_reply(frame.content)):
+            if self._answer is not None:
+                request_id, kind, answer = self._answer
+                if (frame.request_id, frame.kind) == (request_id, kind) and not answer.done():
+                    answer.set_result(frame)
+        else:
+            self._incarnation.process.kill(f"it sent {frame.kind!r} in a form that no session has")
+
+    def _pass_on(self, event: Event) -> None:
+        if event.kind == "input_request":
+            if event.request_id != self._running:
+                return
+            self._question = (event.request_id, event.content.get("question"))
+        if self.on_event is not None:
+            try:
+                self.on_event(event)
+            except Exception:
+                log.exception("whoever listens to a session failed")
+
+    def _renew_standby_soon(self) -> None:
+        """Copies the session once it has been idle for a moment, so that no cell waits for it."""
+        if self._standby_due is not None:
+            self._standby_due.cancel()
+        if self._limits.standby:
+            self._standby_due = self._loop.call_later(STANDBY_DELAY, self._renew_standby)
+
+    def _renew_standby(self) -> None:
+        if not self._turn.locked():  # else what runs now will see to it
+            self._start(self._renewed_standby())
+
+    async def _renewed_standby(self) -> None:
+        async with self._turn:
+            with contextlib.suppress(OSError):  # it ended meanwhile: the old copy is as good
+                await self._incarnation.renew_standby()
+
+    def _start(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = self._loop.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+
+class _ProcessEndedError(Exception):
+    """The process ended before it answered."""
+
+
+def _fail(answer: asyncio.Future[Frame], reason: str) -> None:
+    if not answer.done():
+        answer.set_exception(_ProcessEndedError(reason))
+
+
+async def _within(outcome: asyncio.Future[Any], timeout: float | None) -> bool:
+    done, _ = await asyncio.wait({outcome}, timeout=timeout)
+    return bool(done)
+
+
+def _death(reason: str, state: State, cells_behind: int) -> dict[str, Any]:
+    evalue = f"the session's process is gone: {reason}. {_consequence(state, cells_behind)}"
+    return {
+        "status": "error",
+        "ename": "SessionDied",
+        "evalue": evalue,
+        "traceback": [f"SessionDied: {evalue}"],
+    }
+
+
+def _consequence(state: State, cells_behind: int) -> str:
+    if state == "lost":
+        return "Its variables are lost."
+    if cells_behind == 0:
+        return "It is back in the state before this cell."
+    return f"It is back in the state before the last {cells_behind + 1} cells, this one included."

@@ -1,0 +1,46 @@
+"""The frozen copy of a session that a cell which must be killed falls back to."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rlm_kernel.sandbox.process import SessionProcess
+
+
+class Standby:
+    """At most one process, and how many cells ran since it was copied."""
+
+    def __init__(self) -> None:
+        self.cells_behind = 0
+        self._process: SessionProcess | None = None
+        self._ending: set[asyncio.Future[str]] = set()
+
+    @property
+    def ready(self) -> bool:
+        return self._process is not None and not self._process.ended.done()
+
+    def keep(self, process: SessionProcess) -> None:
+        """Keeps this copy in place of the one before."""
+        self.drop()
+        self._process, self.cells_behind = process, 0
+
+    def take(self) -> SessionProcess | None:
+        """Gives the copy away, awake; nothing where there is none, or it has ended."""
+        process, self._process = self._process, None
+        if process is None or process.ended.done():
+            return None
+        process.wake()
+        return process
+
+    def drop(self) -> None:
+        """Ends the copy without waiting for its end."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill("it is no longer needed")
+            self._ending.add(process.ended)
+            process.ended.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """Ends the copy, and waits until it and those before it are no more."""
+        self.drop()
+        await asyncio.gather(*self._ending)

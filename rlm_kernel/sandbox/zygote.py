@@ -1,0 +1,179 @@
+"""The owner's handle of a zygote: starts it, has it fork sessions, and starts it anew."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import weakref
+from typing import Any
+
+from rlm_kernel.errors import SandboxClosed, ZygoteError, error_class
+from rlm_kernel.sandbox.limits import Limits
+from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES, descriptors, line_sockets
+from rlm_kernel.sandbox.process import SessionProcess
+from rlm_kernel.sandbox.session import Session
+
+log = logging.getLogger(__name__)
+
+
+class Zygote:
+    """One booted guest that sessions are forked from.
+
+    `unsealed` names the layers of the seal that this kernel lacks. All of it belongs to one event
+    loop. A zygote process that died is started anew by the next `fork`. `close` ends it and every
+    session that came from it.
+    """
+
+    def __init__(self, limits: Limits, pyodide_url: str | None, require_seal: bool) -> None:
+        self.limits = limits
+        self.unsealed: tuple[str, ...] = ()
+        self._pyodide_url = pyodide_url
+        self._require_seal = require_seal
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._turn = asyncio.Lock()
+        self._processes: weakref.WeakSet[SessionProcess] = weakref.WeakSet()
+        self._closed = False
+
+    @classmethod
+    async def start(
+        cls,
+        limits: Limits | None = None,
+        *,
+        pyodide_url: str | None = None,
+        require_seal: bool = False,
+    ) -> Zygote:
+        """Boots the guest, which takes seconds, and minutes where Pyodide must be fetched first.
+
+        Raises FetchError, or ZygoteError, also where the seal is required and this kernel lacks a
+        layer of it.
+        """
+        zygote = cls(limits or Limits(), pyodide_url, require_seal)
+        async with zygote._turn:
+            await zygote._boot()
+        return zygote
+
+    @property
+    def pid(self) -> int:
+        """The process of the zygote itself."""
+        if self._process is None:
+            raise SandboxClosed("the zygote is closed")
+        return self._process.pid
+
+    async def spawn(self) -> Session:
+        """A new session, a few milliseconds after. Raises ZygoteError, or SandboxClosed."""
+        return Session(self, self.limits, await self.fork())
+
+    async def close(self) -> None:
+        """Ends the zygote and all of its sessions. Idempotent."""
+        self._closed = True
+        async with self._turn:
+            processes = list(self._processes)
+            for process in processes:
+                process.kill("the zygote was closed")
+            await asyncio.gather(*(process.ended for process in processes))
+            self._end()
+
+    async def fork(self) -> SessionProcess:
+        """A fresh process for a session. Raises ZygoteError, or SandboxClosed."""
+        # Given up half-way, the answer would be taken for that of the next request.
+        forked = asyncio.ensure_future(self._fork())
+        try:
+            return await asyncio.shield(forked)
+        except asyncio.CancelledError:
+            forked.add_done_callback(_discard)
+            raise
+        except OSError as error:
+            raise ZygoteError(f"the zygote keeps ending: {error}") from error
+
+    async def _fork(self) -> SessionProcess:
+        async with self._turn:
+            if self._closed:
+                raise SandboxClosed("the zygote is closed")
+            try:
+                process = await self._ask_for_fork()
+            except OSError:  # it is gone, or has just gone
+                self._end()
+                await self._boot()
+                process = await self._ask_for_fork()
+            self.track(process)
+        return process
+
+    def track(self, process: SessionProcess) -> None:
+        """Has the process end with the zygote."""
+        self._processes.add(process)
+        if self._closed:
+            process.kill("the zygote was closed")
+
+    async def _ask_for_fork(self) -> SessionProcess:
+        """Raises ZygoteError where the zygote says that it cannot, OSError where it is gone."""
+        if self._control is None:
+            raise ConnectionError("there is no zygote")
+        with line_sockets() as (ours, theirs):
+            socket.send_fds(self._control, [b"fork"], descriptors(theirs))
+            answer = await self._receive()
+            process = await SessionProcess.connect(answer["pid"], ours)
+        process.wake()
+        return process
+
+    async def _boot(self) -> None:
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control.setblocking(False)
+        module = "rlm_kernel.sandbox.zygote_process"
+        arguments = [str(theirs.fileno()), str(self.limits.memory_bytes)]
+        if self._pyodide_url:
+            arguments.append(self._pyodide_url)
+        if self._require_seal:
+            arguments.append("--require-seal")
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - takes a millisecond
+                [sys.executable, "-P", "-m", module, *arguments],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._control = control
+        try:
+            unsealed = (await self._receive())["unsealed"]
+        except BaseException as error:
+            self._end()
+            if isinstance(error, OSError):
+                raise ZygoteError(f"the zygote did not start: {error}") from error
+            raise
+        self.unsealed = tuple(unsealed)
+        if unsealed:
+            log.warning("sessions run without these layers of their seal: %s", ", ".join(unsealed))
+
+    async def _receive(self) -> dict[str, Any]:
+        assert self._control is not None
+        packet = await asyncio.get_running_loop().sock_recv(self._control, CONTROL_BYTES)
+        if not packet:
+            raise ConnectionError("the zygote ended")
+        message: dict[str, Any] = json.loads(packet)
+        if "failed" in message:
+            error = error_class(message.get("code", ZygoteError.code))
+            raise error(f"the zygote failed: {message['failed']}")
+        return message
+
+    def _end(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            if self._process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)  # and what it may fetch with
+            self._process.wait()
+        self._control = self._process = None
+
+
+def _discard(forked: asyncio.Future[SessionProcess]) -> None:
+    if not forked.cancelled() and forked.exception() is None:
+        forked.result().kill("nobody waits for it any more")

@@ -1,0 +1,178 @@
+"""Every setting, once: its default, the environment variable that sets it, and what it means.
+
+Commands read the settings at the edge with `from_environment` and pass values inward; nothing
+below the commands looks at the environment, except `cache_dir`, which answers one question.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rlm_kernel.errors import ConfigurationError
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+def cache_dir() -> Path:
+    """The folder that keeps what was fetched and compiled; it may not exist yet.
+
+    `$RLM_KERNEL_CACHE`, else `$XDG_CACHE_HOME/rlm-kernel`, else `~/.cache/rlm-kernel`. An empty
+    variable counts as unset, and so does a relative `XDG_CACHE_HOME` (XDG Base Directory, 0.8).
+    """
+    own = os.environ.get("RLM_KERNEL_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if shared.is_absolute():
+        return shared / "rlm-kernel"
+    return Path("~/.cache/rlm-kernel").expanduser()
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _http_url(value: str) -> str:
+    AnyHttpUrl(value)
+    return value.rstrip("/")
+
+
+class Settings(BaseSettings):
+    """What every settings class shares: frozen, read from the environment, empty means unset."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
+
+    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
+        default="INFO",
+        validation_alias="LOG_LEVEL",
+        description="least severe level that is logged",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_TOKEN",
+        description="secret that the manager asks for and its clients send",
+    )
+
+    @classmethod
+    def from_environment(cls, **given: Any) -> Self:
+        """The settings of the environment, with those of `given` that are not None on top.
+
+        Raises ConfigurationError that names each setting that cannot work.
+        """
+        overrides = {name: value for name, value in given.items() if value is not None}
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            raise ConfigurationError(cls._explain(error)) from error
+
+    @classmethod
+    def _explain(cls, error: ValidationError) -> str:
+        return "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+
+
+class SandboxSettings(Settings):
+    """Settings of everything that starts sessions."""
+
+    pyodide_url: str | None = Field(
+        default=None,
+        validation_alias="PYODIDE_URL",
+        description="base URL or directory of the Pyodide release; the release's CDN if unset",
+    )
+    memory_bytes: int = Field(
+        default=1 << 30,
+        ge=64 << 20,
+        le=4 << 30,
+        validation_alias="RLM_KERNEL_MEMORY_BYTES",
+        description="memory that the Python of one session may use",
+    )
+    interrupt_grace: float = Field(
+        default=2.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_INTERRUPT_GRACE",
+        description="seconds that a cell past its timeout has to end, until it is killed",
+    )
+    standby: bool = Field(
+        default=True,
+        validation_alias="RLM_KERNEL_STANDBY",
+        description="whether to keep a copy of each idle session, for cells that must be killed",
+    )
+    require_seal: bool = Field(
+        default=False,
+        validation_alias="REQUIRE_SEAL",
+        description="whether to refuse to run where the kernel lacks a layer of the seal",
+    )
+
+
+class ManagerSettings(SandboxSettings):
+    """Settings of `rlm-kernel serve`."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        validation_alias="RLM_KERNEL_HOST",
+        description="address to listen on; any other than a loopback address needs a token",
+    )
+    port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        validation_alias="RLM_KERNEL_PORT",
+        description="port to listen on; 0 takes a free one",
+    )
+    max_sessions: int = Field(
+        default=100,
+        ge=1,
+        validation_alias="MAX_SESSIONS",
+        description="sessions that may live at once",
+    )
+    session_ttl: float = Field(
+        default=3600.0,
+        gt=0,
+        allow_inf_nan=False,
+        validation_alias="SESSION_TTL",
+        description="seconds a session may stand idle before it is closed",
+    )
+    max_timeout: float = Field(
+        default=3600.0,
+        gt=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_MAX_TIMEOUT",
+        description="largest timeout in seconds that a request may ask for",
+    )
+    max_body_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1024,
+        validation_alias="RLM_KERNEL_MAX_BODY_BYTES",
+        description="largest body of a request other than a file",
+    )
+    max_file_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=0,
+        validation_alias="RLM_KERNEL_MAX_FILE_BYTES",
+        description="largest file that may be sent into a session",
+    )
+
+
+class AgentSettings(Settings):
+    """Settings of everything that drives a manager: the RLM loop, its service, its commands."""
+
+    manager_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        default="http://localhost:8080",
+        validation_alias="WASM_MANAGER_SERVICE_URL",
+        description="base URL of the manager",
+    )
+    model_path: Path | None = Field(
+        default=None,
+        validation_alias="MODEL_PATH",
+        description="a GGUF file, or a directory of them, to be served locally",
+    )

@@ -1,0 +1,155 @@
+"""Models answer, count, stop and fail as promised, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from rlm_kernel.agent.models import Completion, LiteLLMModel, Message, Model
+from rlm_kernel.errors import ModelError
+from rlm_kernel.testing import ChatRequest, Failure, Reply, ScriptedModelServer, Stall
+
+QUESTION = [Message("system", "be brief"), Message("user", "why?")]
+
+
+def model_at(server: ScriptedModelServer, name: str = "", timeout_s: float = 30.0) -> LiteLLMModel:
+    return LiteLLMModel(
+        name or server.model_name, api_base=server.base_url, api_key="sk-1234", timeout_s=timeout_s
+    )
+
+
+def ask(model: Model, max_output_tokens: int | None = None) -> Completion:
+    return asyncio.run(model.complete(QUESTION, max_output_tokens=max_output_tokens))
+
+
+def test_an_answer_comes_with_its_token_counts() -> None:
+    with ScriptedModelServer([Reply("because", input_tokens=11, output_tokens=3)]) as server:
+        assert ask(model_at(server)) == Completion("because", 11, 3, cost_usd=None)
+
+
+def test_the_conversation_and_the_limits_reach_the_server() -> None:
+    with ScriptedModelServer(["ok"]) as server:
+        model = LiteLLMModel(
+            server.model_name, api_base=server.base_url, api_key="sk-1234", temperature=0.0
+        )
+        ask(model, max_output_tokens=9)
+        (request,) = server.requests
+    assert request.body == {
+        "model": "scripted",
+        "messages": [
+            {"role": "system", "content": "be brief"},
+            {"role": "user", "content": "why?"},
+        ],
+        "temperature": 0.0,
+        "max_tokens": 9,
+    }
+    assert request.headers["Authorization"] == "Bearer sk-1234"
+
+
+def test_a_priced_model_tells_its_cost() -> None:
+    with ScriptedModelServer([Reply("x", input_tokens=1_000_000, output_tokens=0)]) as server:
+        completion = ask(model_at(server, "openai/gpt-4o-mini"))
+    assert completion.cost_usd == pytest.approx(0.15)
+
+
+def test_a_free_model_costs_nothing_and_needs_no_known_name() -> None:
+    with ScriptedModelServer(["x"]) as server:
+        model = LiteLLMModel(
+            "local/mine", provider="openai", api_base=server.base_url, api_key="k", free=True
+        )
+        assert ask(model).cost_usd == 0.0
+        assert server.requests[0].body["model"] == "local/mine"
+
+
+def test_an_answer_cut_at_the_output_limit_says_so() -> None:
+    with ScriptedModelServer([Reply("beca", finish_reason="length"), "whole"]) as server:
+        assert [ask(model_at(server)).truncated for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize("status", [400, 401, 429, 500, 503])
+def test_a_failed_call_is_a_model_error_with_the_reason_and_is_not_retried(status: int) -> None:
+    with ScriptedModelServer([Failure(status, "it broke"), "never sent"]) as server:
+        with pytest.raises(ModelError, match=r"openai/scripted: .*it broke"):
+            ask(model_at(server))
+        assert len(server.requests) == 1
+
+
+def test_a_key_that_the_provider_repeats_stays_out_of_the_error() -> None:
+    with (
+        ScriptedModelServer([Failure(401, "bad key sk-1234")]) as server,
+        pytest.raises(ModelError) as raised,
+    ):
+        ask(model_at(server))
+    assert "sk-1234" not in str(raised.value)
+
+
+def test_the_key_stays_out_of_the_repr() -> None:
+    assert "sk-1234" not in repr(LiteLLMModel("openai/x", api_key="sk-1234"))
+
+
+def test_a_server_that_is_not_there_is_a_model_error() -> None:
+    with ScriptedModelServer() as server:
+        model = model_at(server)
+    with pytest.raises(ModelError, match="openai/scripted"):
+        ask(model)
+
+
+def test_a_name_without_a_provider_is_a_model_error() -> None:
+    with pytest.raises(ModelError, match=r"no-such-model: .*LLM Provider NOT provided"):
+        ask(LiteLLMModel("no-such-model"))
+
+
+def test_no_answer_in_time_is_a_model_error_and_hangs_up() -> None:
+    with ScriptedModelServer([Stall()]) as server:
+        with pytest.raises(ModelError, match=r"no answer within 0\.5 s"):
+            ask(model_at(server, timeout_s=0.5))
+        server.wait_for_hangups(1)
+
+
+def test_a_cancelled_call_hangs_up() -> None:
+    async def cancel_while_waiting(server: ScriptedModelServer) -> None:
+        call = asyncio.create_task(model_at(server).complete(QUESTION))
+        await asyncio.to_thread(server.wait_for_requests, 1, 60)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    with ScriptedModelServer([Stall()]) as server:
+        asyncio.run(cancel_while_waiting(server))
+        server.wait_for_hangups(1)
+
+
+def test_calls_run_side_by_side() -> None:
+    everyone_is_here = asyncio.Barrier(3)
+
+    async def ask_three(model: LiteLLMModel) -> list[str]:
+        async def one(number: int) -> str:
+            await everyone_is_here.wait()
+            return (await model.complete([Message("user", f"number {number}")])).text
+
+        return await asyncio.gather(*(one(number) for number in range(3)))
+
+    def echo(request: ChatRequest) -> str:
+        return request.last
+
+    with ScriptedModelServer(echo) as server:
+        assert asyncio.run(ask_three(model_at(server))) == ["number 0", "number 1", "number 2"]
+
+
+def test_one_model_serves_one_event_loop_after_another() -> None:
+    with ScriptedModelServer(["a", "b", "c"]) as server:
+        model = model_at(server)
+        assert [ask(model).text for _ in range(3)] == ["a", "b", "c"]
+
+
+def test_an_answer_without_text_is_empty() -> None:
+    with ScriptedModelServer([Reply("")]) as server:
+        assert ask(model_at(server)).text == ""
+
+
+def test_importing_the_agent_does_not_import_litellm() -> None:
+    code = "import sys, rlm_kernel.agent.models; sys.exit('litellm' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,44 @@
+"""`rlm-kernel kernelspec`: into an environment and out of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlm_kernel.cli import main
+
+WHERE = Path("share/jupyter/kernels/rlm-kernel")
+
+
+def test_it_is_installed_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kernelspec", "install", "--prefix", str(tmp_path)]) == 0
+    spec = json.loads((tmp_path / WHERE / "kernel.json").read_text())
+    assert spec["interrupt_mode"] == "message"
+    assert main(["kernelspec", "remove", "--prefix", str(tmp_path)]) == 0
+    assert not (tmp_path / WHERE).exists()
+    folder = tmp_path / WHERE
+    assert capsys.readouterr().out == f"installed {folder}\nremoved {folder}\n"
+
+
+def test_without_a_place_it_is_for_this_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    assert main(["kernelspec", "install"]) == 0
+    assert (tmp_path / "kernels/rlm-kernel/kernel.json").exists()
+
+
+def test_removing_what_is_not_there_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["kernelspec", "remove", "--prefix", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("rlm-kernel: error: ")
+
+
+def test_two_places_are_one_too_many(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["kernelspec", "install", "--user", "--sys-prefix"])
+    assert ended.value.code == 2
+    assert "not allowed with argument --user" in capsys.readouterr().err

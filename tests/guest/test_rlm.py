@@ -1,0 +1,178 @@
+"""The model's functions, with a namespace and a host that stand in for a session's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rlm_kernel.guest.host import HostCallError
+from rlm_kernel.guest.rlm import ANSWER_TYPE, Functions, LLMQueryError, TextTable, install, load
+from rlm_kernel.guest.values import pack
+
+OK = SimpleNamespace(success=True)
+RAISED = SimpleNamespace(success=False)
+
+
+class Host:
+    """Records calls; answers with `reply`, or raises it."""
+
+    def __init__(self, reply: Any = None) -> None:
+        self.reply = reply
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, name: str, args: dict[str, Any]) -> Any:
+        self.calls.append((name, args))
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        return self.reply
+
+
+def furnished(host: Host | None = None, **variables: Any) -> tuple[Functions, dict[str, Any]]:
+    namespace = dict(variables)
+    functions = Functions(namespace, host or Host())
+    functions.offer(sub_calls=True, recursion=True)
+    return functions, namespace
+
+
+def answered(functions: Functions) -> tuple[bool, str | None, str]:
+    state = functions.answered()._repr_mimebundle_()[ANSWER_TYPE]
+    assert json.loads(json.dumps(state)) == state
+    return state["answered"], state["text"], state["source"]
+
+
+@pytest.mark.parametrize(
+    ("sub_calls", "recursion", "there"),
+    [
+        (False, False, set()),
+        (True, False, {"llm_query", "llm_query_batched"}),
+        (True, True, {"llm_query", "llm_query_batched", "rlm_query"}),
+    ],
+)
+def test_only_what_can_be_called_is_offered(
+    sub_calls: bool, recursion: bool, there: set[str]
+) -> None:
+    namespace: dict[str, Any] = {}
+    Functions(namespace, Host()).offer(sub_calls=sub_calls, recursion=recursion)
+    always = {"FINAL", "FINAL_VAR", "SHOW_VARS", "LLMQueryError", "answer"}
+    assert set(namespace) == there | always
+
+
+def test_an_answer_belongs_to_the_cell_that_gave_it() -> None:
+    functions, namespace = furnished()
+    functions.before_cell()
+    namespace["FINAL"]("x")
+    assert answered(functions) == (True, "x", "FINAL")
+    functions.before_cell()
+    assert answered(functions) == (False, None, "answer")
+
+
+def test_a_claim_by_the_variable_does_not_outlive_its_cell_either() -> None:
+    functions, namespace = furnished()
+    namespace["answer"] = {"content": "x", "ready": True}
+    assert answered(functions) == (True, "x", "answer")
+    functions.before_cell()
+    assert namespace["answer"] == {"content": "x", "ready": False}
+
+
+@pytest.mark.parametrize(
+    ("answer", "result", "said"),
+    [
+        ({"content": "x", "ready": True}, RAISED, "refused"),
+        ({"content": "", "ready": True}, OK, "is empty"),
+        ({"ready": True}, OK, "is empty"),
+        ({"content": "x", "ready": True}, OK, ""),
+        ({"content": "", "ready": False}, RAISED, ""),
+        ("not a dict", RAISED, ""),
+    ],
+)
+def test_a_refused_claim_is_told_in_the_cells_own_output(
+    capsys: pytest.CaptureFixture[str], answer: object, result: object, said: str
+) -> None:
+    functions, namespace = furnished()
+    namespace["answer"] = answer
+    functions.after_cell(result)
+    output = capsys.readouterr().out
+    assert said in output
+    assert bool(said) == bool(output)
+
+
+def test_variables_are_listed_without_what_is_not_the_models() -> None:
+    _, namespace = furnished(
+        _hidden=1, In=[], json=json, n=3, text="a" * 100, short="a", items={1, 2}, kind=int, f=len
+    )
+    table = namespace["SHOW_VARS"]()
+    assert isinstance(table, TextTable)
+    assert repr(table).splitlines() == [
+        "n: int = 3",
+        "text: str of 100 characters",
+        "short: str of 1 characters = 'a'",
+        "items: set of 2 items",
+        "kind: type",
+        "f: builtin_function_or_method",
+        "answer: dict of 2 items",
+    ]
+
+
+def test_a_call_crosses_with_its_arguments_and_returns_the_text() -> None:
+    host = Host("reply")
+    _, namespace = furnished(host)
+    assert namespace["llm_query"]("p", model="m") == "reply"
+    assert host.calls == [("llm_query", {"prompt": "p", "model": "m"})]
+
+
+def test_a_batch_is_one_call() -> None:
+    host = Host([{"ok": "a"}, {"error": "why"}])
+    _, namespace = furnished(host)
+    first, second = namespace["llm_query_batched"](iter(["x", "y"]))
+    assert host.calls == [("llm_query_batched", {"prompts": ["x", "y"], "model": None})]
+    assert first == "a"
+    assert isinstance(second, LLMQueryError)
+    assert str(second) == "why"
+
+
+@pytest.mark.parametrize("reply", ["a person's text", [{"ok": "only one"}]])
+def test_a_batch_answered_in_another_form_is_an_error(reply: object) -> None:
+    _, namespace = furnished(Host(reply))
+    with pytest.raises(LLMQueryError, match="2 replies were expected"):
+        namespace["llm_query_batched"](["x", "y"])
+
+
+def test_a_failed_host_call_is_an_llm_query_error() -> None:
+    _, namespace = furnished(Host(HostCallError("ModelError", "down")))
+    with pytest.raises(LLMQueryError, match=r"^down$"):
+        namespace["llm_query"]("p")
+
+
+def test_a_childs_context_is_packed() -> None:
+    host = Host("5")
+    _, namespace = furnished(host)
+    assert namespace["rlm_query"]("task", context=(1, b"2")) == "5"
+    assert host.calls == [("rlm_query", {"task": "task", "context": pack((1, b"2"))})]
+
+
+def test_the_context_file_is_read_and_then_gone(tmp_path: Path) -> None:
+    path = tmp_path / "context"
+    path.write_text('{"$type": "tuple", "items": [1]}')
+    hooks: dict[str, list[Any]] = {"pre_run_cell": [], "post_run_cell": []}
+    events = SimpleNamespace(
+        register=lambda event, hook: hooks[event].append(hook),
+        unregister=lambda event, hook: hooks[event].remove(hook),
+    )
+    shell = SimpleNamespace(user_ns={}, events=events)
+    install(shell, str(path), "json", sub_calls=False, recursion=False)
+    assert shell.user_ns["context"] == (1,)
+    assert not path.exists()
+    path.write_bytes(b"\xff")
+    install(shell, str(path), "bytes", sub_calls=False, recursion=False)
+    assert shell.user_ns["context"] == b"\xff"
+    assert [len(registered) for registered in hooks.values()] == [1, 1]
+
+
+def test_text_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "context"
+    path.write_bytes("a\r\n\ud800".encode("utf-8", "surrogatepass"))
+    assert load(str(path), "text") == "a\r\n\ud800"

@@ -1,0 +1,32 @@
+"""One manager process for all tests that do not need one of their own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.manager.process import ManagerProcess
+
+
+@pytest.fixture(scope="session")
+def manager() -> Iterator[ManagerProcess]:
+    with ManagerProcess() as process:
+        yield process
+        assert process.stop(signal.SIGTERM) == 0, process.log()
+
+
+@pytest.fixture
+def http(manager: ManagerProcess) -> Iterator[httpx.Client]:
+    """A client of the shared manager, which has no sessions before and after."""
+    with httpx.Client(base_url=manager.url, trust_env=False, timeout=60) as client:
+        yield client
+        client.delete("/sessions")
+
+
+@pytest.fixture
+def session(http: httpx.Client) -> str:
+    """The path of a fresh session."""
+    return f"/session/{http.post('/session').json()['session_id']}"

@@ -1,0 +1,86 @@
+"""How many sessions there may be, and for how long one may stand idle."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.manager.process import ManagerProcess
+from tests.processes import alive
+
+TTL = 1.0
+
+
+@pytest.fixture(scope="module")
+def small_manager() -> Iterator[ManagerProcess]:
+    with ManagerProcess("--max-sessions", "2", "--session-ttl", f"{TTL}") as process:
+        yield process
+
+
+@pytest.fixture
+def http(small_manager: ManagerProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=small_manager.url, trust_env=False, timeout=60) as client:
+        yield client
+        client.delete("/sessions")
+
+
+def create(http: httpx.Client) -> str:
+    answer = http.post("/session")
+    assert answer.status_code == 201, answer.text
+    return f"/session/{answer.json()['session_id']}"
+
+
+def wait_until_gone(http: httpx.Client, session: str) -> httpx.Response:
+    while (answer := http.get(session)).status_code == 200:
+        threading.Event().wait(0.05)
+    return answer
+
+
+def test_one_session_too_many_is_a_429_that_says_when_to_come_again(http: httpx.Client) -> None:
+    first, _second = create(http), create(http)
+    answer = http.post("/session")
+    assert answer.status_code == 429
+    assert answer.json()["error"]["code"] == "too_many_sessions"
+    assert answer.headers["Retry-After"] == "1"
+    http.delete(first)
+    create(http)
+
+
+def test_an_idle_session_expires_and_its_answer_says_when_and_why(
+    http: httpx.Client, small_manager: ManagerProcess
+) -> None:
+    session = create(http)
+    with_it = small_manager.descendants()
+    answer = wait_until_gone(http, session)
+    assert answer.status_code == 410
+    error = answer.json()["error"]
+    assert error["code"] == "session_expired"
+    assert "idle for 1 s (SESSION_TTL)" in error["message"]
+    assert "Z, " in error["message"]
+    for late in (http.delete(session), http.post(f"{session}/execute", json={"code": "1"})):
+        assert late.status_code == 410
+    assert len(alive(with_it)) == len(with_it) - 1
+
+
+def test_an_expired_session_makes_room(http: httpx.Client) -> None:
+    wait_until_gone(http, create(http))
+    create(http)
+    create(http)
+
+
+def test_a_session_that_works_does_not_expire(http: httpx.Client) -> None:
+    """The cell takes longer than a session may stand idle."""
+    session = create(http)
+    code = f"import time; time.sleep({3 * TTL}); 'done'"
+    answer = http.post(f"{session}/execute", json={"code": code})
+    assert answer.json()["result"] == "'done'"
+    assert http.get(session).json()["idle_seconds"] < TTL
+
+
+def test_a_session_expires_after_its_work_too(http: httpx.Client) -> None:
+    session = create(http)
+    http.post(f"{session}/execute", json={"code": "1"})
+    assert wait_until_gone(http, session).status_code == 410

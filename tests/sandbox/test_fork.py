@@ -1,0 +1,140 @@
+"""Live copies of a session, and the frozen one that a killed cell falls back to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+from rlm_kernel.sandbox import Limits, Sandbox, Session
+from tests.processes import alive
+from tests.sandbox.sessions import run, session
+
+
+async def standby(session: Session) -> None:
+    while not session.has_standby:  # noqa: ASYNC110 - made when nothing else happens
+        await asyncio.sleep(0.005)
+
+
+def test_a_copy_has_all_that_the_original_has_and_goes_its_own_way() -> None:
+    with Sandbox() as box:
+        box.execute("x = [1]\nopen('file', 'w').write('both')\nf = open('file', 'a')")
+        with box.fork() as copy:
+            copy.execute("x.append(2)\nf.write(' copy')\nf.close()")
+            box.execute("f.close()")
+            shown = [b.execute("x, open('file').read()").result for b in (box, copy)]
+    assert shown == ["([1], 'both')", "([1, 2], 'both copy')"]
+
+
+def test_a_copy_outlives_the_original_and_can_be_copied_itself() -> None:
+    with Sandbox() as box:
+        box.execute("x = 1")
+        copy = box.fork()
+    with copy, copy.fork() as grandchild:
+        assert (copy.execute("x").result, grandchild.execute("x").result) == ("1", "1")
+
+
+def test_a_copy_draws_other_random_numbers() -> None:
+    with Sandbox() as box:
+        box.execute("import random; random.random()")
+        with box.fork() as copy:
+            code = "random.random()"
+            assert box.execute(code).result != copy.execute(code).result
+
+
+def test_tasks_go_on_in_both() -> None:
+    with Sandbox() as box:
+        box.execute(
+            "import asyncio\nasync def later():\n    await gate.wait()\n    return 'done'\n"
+            "gate = asyncio.Event()\ntask = asyncio.create_task(later())"
+        )
+        with box.fork() as copy:
+            ended = [b.execute("gate.set()\nawait task").result for b in (box, copy)]
+    assert ended == ["'done'", "'done'"]
+
+
+def test_a_copy_can_be_interrupted_and_shows_text_as_it_comes() -> None:
+    with Sandbox() as box, box.fork() as copy:
+        result = copy.execute(
+            "print('now', end='')\nwhile True: pass",
+            on_event=lambda event: copy.interrupt() if event.kind == "stream" else None,
+        )
+    assert result.stdout == "now"
+    assert result.error is not None
+    assert result.error.ename == "KeyboardInterrupt"
+
+
+async def test_a_cell_that_is_killed_costs_only_itself() -> None:
+    async with session(Limits(interrupt_grace=0.1)) as one:
+        await run(one, "x = 1\nopen('file', 'w').write('before')")
+        await standby(one)
+        stubborn = "while True:\n    try:\n        while True: pass\n    except: pass"
+        killed = await run(one, "x = 2\nopen('file', 'w').write('after')\n" + stubborn, 0.1)
+        assert (killed.status, killed.state) == ("timeout", "rolled_back")
+        assert killed.error is not None
+        assert "before this cell" in killed.error.evalue
+        after = await run(one, "x, open('file').read()")
+        assert (after.result, after.state) == ("(1, 'before')", "kept")
+
+
+async def test_cells_that_a_standby_does_not_know_are_counted() -> None:
+    async with session() as one:
+        await run(one, "x = 0")
+        await standby(one)
+        for number in (1, 2):  # in too quick a succession to be copied
+            await run(one, f"x = {number}")
+        killed = await run(one, "import os; os._exit(1)")
+        assert killed.error is not None
+        assert killed.state == "rolled_back"
+        assert "before the last 3 cells" in killed.error.evalue
+        assert (await run(one, "x")).result == "0"
+
+
+async def test_a_session_that_dies_between_two_cells_comes_back_and_says_so() -> None:
+    async with session() as one:
+        await run(one, "x = 1")
+        await standby(one)
+        os.kill(one.pid, signal.SIGKILL)
+        first, second = await run(one, "x"), await run(one, "x")
+        assert (first.state, second.state, second.result) == ("rolled_back", "kept", "1")
+
+
+async def test_without_a_standby_the_loss_is_told() -> None:
+    async with session(Limits(standby=False)) as one:
+        await run(one, "x = 1")
+        assert (await run(one, "import os; os._exit(1)")).state == "lost"
+        assert (await run(one, "'x' in globals()")).result == "False"
+
+
+async def test_a_restart_does_not_bring_old_variables_back() -> None:
+    async with session() as one:
+        await run(one, "x = 1")
+        await standby(one)
+        await one.restart()
+        assert (await run(one, "'x' in globals()")).result == "False"
+
+
+async def test_a_frozen_copy_does_nothing_until_it_is_needed() -> None:
+    async with session() as one:
+        await run(
+            one,
+            "import asyncio\nticks = 0\nasync def tick():\n    global ticks\n"
+            "    while True:\n        ticks += 1\n        await asyncio.sleep(0.001)\n"
+            "task = asyncio.create_task(tick())",
+        )
+        await standby(one)
+        await asyncio.sleep(0.3)
+        lived = int((await run(one, "ticks")).result or 0)
+        await run(one, "import os; os._exit(1)")
+        back = int((await run(one, "ticks")).result or 0)
+        assert back < lived
+
+
+async def test_closing_leaves_no_copy_behind() -> None:
+    async with session() as one:
+        await run(one, "x = 1")
+        await standby(one)
+        copy = await one.fork()
+        pids = {one.pid, copy.pid}
+        assert alive(pids) == pids
+    assert not alive(pids)

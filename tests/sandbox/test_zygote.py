@@ -1,0 +1,94 @@
+"""The zygote: forks, its own death, and what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from rlm_kernel.errors import SandboxClosed
+from rlm_kernel.sandbox import Event, Session, Zygote
+from tests.processes import alive, descendants_of
+
+
+async def run(session: Session, code: str, request_id: str = "r") -> list[Event]:
+    events: list[Event] = []
+    session.on_event = events.append
+    await session.request("execute_request", {"code": code}, request_id=request_id)
+    return events
+
+
+async def test_sessions_outlive_their_zygote_and_new_ones_come_from_the_next() -> None:
+    zygote = await Zygote.start()
+    try:
+        old = await zygote.spawn()
+        await run(old, "x = 1")
+        os.kill(zygote.pid, signal.SIGKILL)
+        new = await zygote.spawn()
+        kinds = [[e.kind for e in await run(s, "x")] for s in (old, new)]
+        assert [("execute_result" in k, "error" in k) for k in kinds] == [
+            (True, False),
+            (False, True),
+        ]
+    finally:
+        await zygote.close()
+
+
+async def test_closing_ends_every_process_and_stays_closed() -> None:
+    zygote = await Zygote.start()
+    sessions = await asyncio.gather(*(zygote.spawn() for _ in range(5)))
+    pids = {zygote.pid, *(session.pid for session in sessions)}
+    assert len(alive(pids)) == 6
+    await zygote.close()
+    await zygote.close()
+    assert not alive(pids)
+    with pytest.raises(SandboxClosed):
+        await zygote.spawn()
+
+
+async def test_a_start_that_is_given_up_leaves_no_process() -> None:
+    before = descendants_of(os.getpid())
+    start = asyncio.create_task(Zygote.start())
+    while not (started := descendants_of(os.getpid()) - before):  # noqa: ASYNC110
+        await asyncio.sleep(0)  # nothing tells when a process starts
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert not alive(started)
+
+
+async def test_output_of_a_task_belongs_to_the_cell_that_made_it() -> None:
+    zygote = await Zygote.start()
+    try:
+        session = await zygote.spawn()
+        code = (
+            "import asyncio\nasync def tick():\n    while not gone: await asyncio.sleep(0.001)\n"
+            "    print('tick')\ngone = False\ntask = asyncio.create_task(tick())"
+        )
+        await run(session, code, "first")
+        events = await run(session, "gone = True\nawait task", "second")
+        assert [(e.request_id, e.content["text"]) for e in events if e.kind == "stream"] == [
+            ("first", "tick\n")
+        ]
+    finally:
+        await zygote.close()
+
+
+def test_everything_ends_when_the_owner_is_killed() -> None:
+    code = (
+        "import os, time\nfrom rlm_kernel.sandbox import Sandbox\nbox = Sandbox()\n"
+        "print(box.pid, flush=True)\nbox.execute('while True: pass')"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    with owner.stdout:
+        session = int(owner.stdout.readline())
+        family = descendants_of(owner.pid) | {session}
+        owner.kill()
+        owner.wait()
+        while alive(family):
+            pass
