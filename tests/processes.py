@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 
 def alive(pids: set[int]) -> set[int]:
     """Those of the processes that still run; one that only waits to be reaped does not."""
     return {pid for pid in pids if _state_and_parent(pid)[0] not in ("", "Z", "X")}
+
+
+async def until_ended(pids: set[int]) -> None:
+    """Returns when none of the processes runs any more."""
+    while alive(pids):  # noqa: ASYNC110 - nothing else happens on the loop of a test
+        await asyncio.sleep(0.005)
 
 
 def children_of(parent: int) -> set[int]:

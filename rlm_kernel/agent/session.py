@@ -74,7 +74,7 @@ class ManagedSession:
         cell = Cell(self._open_kernel, on_output, on_host_call)
         try:
             result = await cell.run(code, timeout_s)
-            if result.state == "kept" and not await self._is_furnished(cell):
+            if result.state != "lost" and not await self._is_furnished(cell):
                 result = replace(result, state="lost")
         except ConnectionLostError:
             return await self._after_loss(cell)
@@ -144,7 +144,10 @@ class ManagedSession:
             raise AgentError(f"the context could not be loaded into the session: {ename}: {evalue}")
 
     async def _is_furnished(self, cell: Cell) -> bool:
-        """Whether the session still is the one that was loaded: people may have restarted it."""
+        """Whether the session still is as it was loaded.
+
+        People may have restarted it, and the copy that it went back to may be from before.
+        """
         if cell.is_furnished is not None or self._loaded is None:
             return cell.is_furnished is not False
         probe = Cell(self._open_kernel, _ignore, _refuse)

@@ -33,6 +33,7 @@ class Incarnation:
         self.standby = Standby()
         self.untold: State = "kept"
         self._mourned: SessionProcess | None = None
+        self._ends = 0
         self._closed = False
 
     async def living(self) -> SessionProcess:
@@ -40,7 +41,7 @@ class Incarnation:
         if self._closed:
             raise SandboxClosed("the session is closed")
         if self.process.ended.done():
-            self.fall_back()
+            await self.fall_back()
         if self.process.ended.done():
             self.process = await self._fresh()
         return self.process
@@ -53,15 +54,18 @@ class Incarnation:
             raise SandboxClosed("the session is closed")
         return process
 
-    def fall_back(self) -> None:
+    async def fall_back(self) -> None:
         """Takes the standby's process where there is one, and notes what is left to tell.
 
         Once for each process that has ended.
         """
         if self._mourned is self.process:
             return
-        self._mourned = self.process
-        standby = self.standby.take()
+        self._mourned, ends = self.process, self._ends
+        standby = await self.standby.take()
+        if standby is not None and ends != self._ends:
+            standby.kill("the session was ended")  # meanwhile
+            standby = None
         if standby is None:
             self.untold = "lost"
         else:
@@ -85,6 +89,7 @@ class Incarnation:
 
     async def end(self, reason: str) -> None:
         """Ends the process and its standby, which the next `living` replaces by a fresh one."""
+        self._ends += 1
         self.process.kill(reason)
         await asyncio.gather(self.process.ended, self.standby.close())
 

@@ -15,6 +15,9 @@ PACKET_BYTES = 1 << 16
 INTERRUPT, COPY = b"i", b"c"
 """First bytes of the owner's packets; an empty one is the end."""
 
+AWAKE = b"a"
+"""What a frozen copy says to its owner when it was woken."""
+
 
 def interrupt_packet(request_id: str) -> bytes:
     """Interrupts a request, also one that has yet to start.

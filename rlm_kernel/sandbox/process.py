@@ -12,12 +12,15 @@ from collections.abc import Callable
 
 from rlm_kernel.guest.frames import Frame, FrameDecoder, FrameError
 from rlm_kernel.sandbox.line_sockets import LineSockets, descriptors, line_sockets
-from rlm_kernel.sandbox.listener import COPY, PACKET_BYTES, interrupt_packet
+from rlm_kernel.sandbox.listener import AWAKE, COPY, PACKET_BYTES, interrupt_packet
 
 log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE = 64
 """Frames handled before others on the event loop have their turn."""
+
+THAW_SECONDS = 5.0
+"""A frozen copy that says nothing for so long after it was woken is given up."""
 
 
 class SessionProcess(asyncio.Protocol):
@@ -52,6 +55,17 @@ class SessionProcess(asyncio.Protocol):
     def wake(self) -> None:
         """Lets the guest of a forked process run: until then it is as it was when forked."""
         self.send(Frame("renew", "", {}))
+
+    async def thaw(self) -> bool:
+        """Wakes a frozen copy, and says whether it lives; else it is killed."""
+        self.wake()
+        # Its own descriptor: the other one is closed when the process ends.
+        with contextlib.suppress(OSError, TimeoutError), self._control.dup() as control:
+            async with asyncio.timeout(THAW_SECONDS):
+                if await self._loop.sock_recv(control, PACKET_BYTES) == AWAKE:
+                    return True
+        self.kill("it did not wake")
+        return False
 
     async def copy(self) -> SessionProcess:
         """A copy of the process and its guest, frozen until `wake`. The guest must be waiting.

@@ -112,7 +112,7 @@ class Session:
             content = (await answer).content
         except _ProcessEndedError as end:
             behind = self._incarnation.standby.cells_behind
-            self._incarnation.fall_back()
+            await self._incarnation.fall_back()
             state = self._tell()
             return Reply(_death(str(end), state, behind), state, timed_out)
         return Reply(content, self._tell(), timed_out)

@@ -24,12 +24,11 @@ class Standby:
         self.drop()
         self._process, self.cells_behind = process, 0
 
-    def take(self) -> SessionProcess | None:
+    async def take(self) -> SessionProcess | None:
         """Gives the copy away, awake; nothing where there is none, or it has ended."""
         process, self._process = self._process, None
-        if process is None or process.ended.done():
+        if process is None or process.ended.done() or not await process.thaw():
             return None
-        process.wake()
         return process
 
     def drop(self) -> None:

@@ -34,7 +34,7 @@ from rlm_kernel.pyodide.interpreter import HOME, Interpreter
 from rlm_kernel.pyodide.signals import SIGINT, SIGPROF
 from rlm_kernel.sandbox.file_service import FileService
 from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES
-from rlm_kernel.sandbox.listener import Listener
+from rlm_kernel.sandbox.listener import AWAKE, Listener
 from rlm_kernel.sandbox.owner_line import OwnerLine
 from rlm_kernel.sandbox.seal import missing_layers, seal
 from rlm_kernel.sandbox.system_calls import prctl
@@ -132,7 +132,8 @@ class ZygoteProcess:
     def _copy(self) -> None:
         """Forks this session, with all that the guest is and has, while the guest waits.
 
-        The copy tells its owner its process id and stays frozen until the owner sends something.
+        The copy tells its owner its process id, stays frozen until the owner sends something, and
+        says that it is awake.
         Where there can be none, its sockets end.
         """
         descriptors = self._listener.take_copy_sockets()
@@ -146,6 +147,8 @@ class ZygoteProcess:
         self._line.connect(frames)
         self._listener.start_in_copy(control)
         self._line.await_owner()
+        with contextlib.suppress(OSError):  # the owner is gone, as the line will find
+            control.send(AWAKE)
 
     def _interrupt(self, request_id: str) -> None:
         # The signal reaches code that runs; the frame reaches a request that has yet to start.

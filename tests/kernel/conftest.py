@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlm_kernel.kernel import Kernel, ZMQTransport
-from rlm_kernel.sandbox import Session, Zygote
+from rlm_kernel.sandbox import Limits, Session, Zygote
 from rlm_kernel.sandbox.loop_thread import LoopThread
 from tests.kernel.peer import Peer
 
@@ -49,7 +49,7 @@ def loop() -> Iterator[LoopThread]:
 
 @pytest.fixture(scope="session")
 def zygote(loop: LoopThread) -> Iterator[Zygote]:
-    zygote = loop.run(Zygote.start())
+    zygote = loop.run(Zygote.start(Limits(standby=False)))
     yield zygote
     loop.run(zygote.close())
 

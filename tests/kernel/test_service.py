@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import closing
 
 import pytest
 
 from rlm_kernel.kernel.info import PYTHON_VERSION
+from rlm_kernel.sandbox import Limits, Session, Zygote
+from rlm_kernel.sandbox.loop_thread import LoopThread
 from tests.kernel.conftest import Served
 from tests.kernel.peer import Peer
 from tests.kernel.processes import wait_until_gone
@@ -198,6 +202,23 @@ def test_a_cell_that_kills_its_process_says_what_became_of_the_state(peer: Peer)
     assert done.contents("error")[0]["ename"] == "SessionDied"
     assert "all variables are lost" in done.text("stderr")
     assert peer.execute("kept").content["ename"] == "NameError"
+
+
+def test_a_session_with_a_standby_goes_on_as_it_was_before(
+    loop: LoopThread, zygote: Zygote
+) -> None:
+    async def with_standby() -> Session:
+        return Session(zygote, Limits(), await zygote.fork())
+
+    session = loop.run(with_standby())
+    with closing(Served(loop, session)) as served, Peer(served.connection) as peer:
+        peer.execute("kept = 1")
+        while not session.has_standby:
+            time.sleep(0.005)
+        done = peer.execute("import os; os._exit(3)")
+        assert done.reply["metadata"]["state"] == "rolled_back"
+        assert "goes on in a copy" in done.text("stderr")
+        assert peer.execute("print(kept)").text("stdout") == "1\n"
 
 
 def test_a_session_process_killed_from_outside_ends_its_cell(served: Served, peer: Peer) -> None:

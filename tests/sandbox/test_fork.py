@@ -6,8 +6,10 @@ import asyncio
 import os
 import signal
 
+import pytest
+
 from rlm_kernel.sandbox import Limits, Sandbox, Session
-from tests.processes import alive
+from tests.processes import alive, children_of, until_ended
 from tests.sandbox.sessions import run, session
 
 
@@ -69,7 +71,7 @@ async def test_a_cell_that_is_killed_costs_only_itself() -> None:
         await run(one, "x = 1\nopen('file', 'w').write('before')")
         await standby(one)
         stubborn = "while True:\n    try:\n        while True: pass\n    except: pass"
-        killed = await run(one, "x = 2\nopen('file', 'w').write('after')\n" + stubborn, 0.1)
+        killed = await run(one, "x = 2\nopen('file', 'w').write('after')\n" + stubborn, 0.5)
         assert (killed.status, killed.state) == ("timeout", "rolled_back")
         assert killed.error is not None
         assert "before this cell" in killed.error.evalue
@@ -77,10 +79,13 @@ async def test_a_cell_that_is_killed_costs_only_itself() -> None:
         assert (after.result, after.state) == ("(1, 'before')", "kept")
 
 
-async def test_cells_that_a_standby_does_not_know_are_counted() -> None:
+async def test_cells_that_a_standby_does_not_know_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with session() as one:
         await run(one, "x = 0")
         await standby(one)
+        monkeypatch.setattr("rlm_kernel.sandbox.session.STANDBY_DELAY", 3600)
         for number in (1, 2):  # in too quick a succession to be copied
             await run(one, f"x = {number}")
         killed = await run(one, "import os; os._exit(1)")
@@ -97,6 +102,34 @@ async def test_a_session_that_dies_between_two_cells_comes_back_and_says_so() ->
         os.kill(one.pid, signal.SIGKILL)
         first, second = await run(one, "x"), await run(one, "x")
         assert (first.state, second.state, second.result) == ("rolled_back", "kept", "1")
+
+
+async def test_a_standby_that_was_killed_too_is_not_said_to_be_there() -> None:
+    async with session() as one:
+        for number in range(5):
+            await run(one, f"x = {number}")
+            await standby(one)
+            for pid in (one.pid, *children_of(one.pid)):
+                os.kill(pid, signal.SIGKILL)
+            after = await run(one, "'x' in globals()")
+            assert (after.state, after.result) in (("lost", None), ("lost", "False"))
+
+
+async def test_a_restart_while_a_standby_wakes_still_ends_in_a_fresh_process() -> None:
+    async with session() as one:
+        await run(one, "x = 1")
+        await standby(one)
+        (frozen,) = children_of(one.pid)
+        os.kill(frozen, signal.SIGSTOP)
+        dying = asyncio.create_task(run(one, "import os; os._exit(1)"))
+        await until_ended({one.pid})
+        restart = asyncio.create_task(one.restart())
+        await asyncio.sleep(0)
+        os.kill(frozen, signal.SIGCONT)
+        await restart
+        assert (await dying).state == "lost"
+        assert (await run(one, "'x' in globals()")).result == "False"
+        await until_ended({frozen})
 
 
 async def test_without_a_standby_the_loss_is_told() -> None:
