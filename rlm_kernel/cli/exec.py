@@ -103,7 +103,7 @@ async def _execute(
 
 @contextlib.asynccontextmanager
 async def _fresh_session(settings: SandboxSettings) -> AsyncIterator[Session]:
-    limits = Limits(settings.memory_bytes, settings.interrupt_grace, standby=False)
+    limits = Limits.of(settings, standby=False)
     zygote = await Zygote.start(
         limits, pyodide_url=settings.pyodide_url, require_seal=settings.require_seal
     )

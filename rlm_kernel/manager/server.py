@@ -137,10 +137,9 @@ def _allow_many_files() -> None:
 
 
 def _starter(settings: ManagerSettings) -> Callable[[], Awaitable[Zygote]]:
-    limits = Limits(settings.memory_bytes, settings.interrupt_grace, settings.standby)
     return partial(
         Zygote.start,
-        limits,
+        Limits.of(settings),
         pyodide_url=settings.pyodide_url,
         require_seal=settings.require_seal,
     )

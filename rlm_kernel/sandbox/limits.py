@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
+
+from rlm_kernel.settings import SandboxSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of every session of a zygote.
+    """Limits of every session of a zygote; each is the setting of the same name.
 
     `memory_bytes` bounds the guest's linear memory: beyond it Python raises MemoryError.
     `interrupt_grace` is how many seconds a cell that overran its time has to end after it was
@@ -19,3 +23,17 @@ class Limits:
     memory_bytes: int = 1 << 30
     interrupt_grace: float = 2.0
     standby: bool = True
+
+    @classmethod
+    def of(cls, settings: SandboxSettings, **changes: Any) -> Self:
+        """The limits that these settings make, but for some."""
+        chosen = cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
+        return replace(chosen, **changes)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The limits that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))

@@ -127,7 +127,7 @@ class Zygote:
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
         module = "rlm_kernel.sandbox.zygote_process"
-        arguments = [str(theirs.fileno()), str(self.limits.memory_bytes)]
+        arguments = [str(theirs.fileno()), self.limits.to_json()]
         if self._pyodide_url:
             arguments.append(self._pyodide_url)
         if self._require_seal:

@@ -1,8 +1,9 @@
 """The program of a zygote: boots the guest once, then forks a session whenever it is asked to.
 
-Run as `python -m rlm_kernel.sandbox.zygote_process CONTROL MEMORY_BYTES [PYODIDE_URL]
-[--require-seal]`, where CONTROL is the descriptor of a SOCK_SEQPACKET socket. It completes the
-installation, starts itself anew with a large stack and hardly any environment, and boots the guest.
+Run as `python -m rlm_kernel.sandbox.zygote_process CONTROL LIMITS [PYODIDE_URL]
+[--require-seal]`, where CONTROL is the descriptor of a SOCK_SEQPACKET socket and LIMITS are those
+of its sessions as JSON. It completes the installation, starts itself anew with a large stack and
+hardly any environment, and boots the guest.
 When the guest is warm it sends `{"ready": true, "unsealed": [...]}` with the layers of the seal
 that this kernel lacks. Each packet that comes then carries the two sockets of a new session, its
 line to the owner and its interrupts, and is answered by `{"pid": PID}`. What goes wrong is answered
@@ -33,6 +34,7 @@ from rlm_kernel.pyodide.installation import ensure_installation
 from rlm_kernel.pyodide.interpreter import HOME, Interpreter
 from rlm_kernel.pyodide.signals import SIGINT, SIGPROF
 from rlm_kernel.sandbox.file_service import FileService
+from rlm_kernel.sandbox.limits import Limits
 from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES
 from rlm_kernel.sandbox.listener import AWAKE, Listener
 from rlm_kernel.sandbox.owner_line import OwnerLine
@@ -51,7 +53,7 @@ PR_SET_PDEATHSIG = 1
 class ZygoteProcess:
     """Holds the warm guest. Forking happens inside of the guest's first wait for input."""
 
-    def __init__(self, control: socket.socket, memory_bytes: int, *, require_seal: bool) -> None:
+    def __init__(self, control: socket.socket, limits: Limits, *, require_seal: bool) -> None:
         self._control = control
         self._require_seal = require_seal
         installed = ensure_installation()
@@ -60,7 +62,7 @@ class ZygoteProcess:
             installed.engine,
             installed.module,
             image=installed.image,
-            memory_limit=memory_bytes,
+            memory_limit=limits.memory_bytes,
             devices={"owner": self._line},
             sleep=self._line.sleep,
         )
@@ -230,7 +232,7 @@ def environment() -> dict[str, str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="zygote_process")
     parser.add_argument("control", type=int)
-    parser.add_argument("memory_bytes", type=int)
+    parser.add_argument("limits", type=Limits.from_json)
     parser.add_argument("pyodide_url", nargs="?")
     parser.add_argument("--require-seal", action="store_true", help="fail where a layer is missing")
     parser.add_argument("--prepared", action="store_true", help=argparse.SUPPRESS)
@@ -249,7 +251,7 @@ def main() -> None:
             _prepare(arguments.pyodide_url)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the sessions
         require_seal: bool = arguments.require_seal
-        zygote = ZygoteProcess(control, arguments.memory_bytes, require_seal=require_seal)
+        zygote = ZygoteProcess(control, arguments.limits, require_seal=require_seal)
     except RLMKernelError as error:
         _send(control, _failure(error))
         sys.exit(1)

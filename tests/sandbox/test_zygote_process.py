@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rlm_kernel.pyodide.installation import ensure_installation
-from rlm_kernel.sandbox import Zygote
+from rlm_kernel.sandbox import Limits, Zygote
 from rlm_kernel.sandbox.line_sockets import LineSockets, descriptors, line_sockets
 from rlm_kernel.sandbox.process import SessionProcess
 from rlm_kernel.sandbox.zygote_process import environment
@@ -56,7 +56,12 @@ def zygote(trouble: str, *flags: str) -> Iterator[socket.socket]:
     ensure_installation()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        arguments = [str(theirs.fileno()), str(256 << 20), "--prepared", *flags]
+        arguments = [
+            str(theirs.fileno()),
+            Limits(memory_bytes=256 << 20).to_json(),
+            "--prepared",
+            *flags,
+        ]
         command = [sys.executable, "-c", trouble + MAIN, *arguments]
         with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
             theirs.close()
