@@ -95,6 +95,25 @@ class SandboxSettings(Settings):
         validation_alias="RLM_KERNEL_MEMORY_BYTES",
         description="memory that the Python of one session may use",
     )
+    file_bytes: int = Field(
+        default=1 << 30,
+        ge=0,
+        validation_alias="RLM_KERNEL_FILE_BYTES",
+        description="bytes that the files of one session may hold",
+    )
+    file_count: int = Field(
+        default=1 << 16,
+        ge=0,
+        validation_alias="RLM_KERNEL_FILE_COUNT",
+        description="files, folders and links that one session may have",
+    )
+    open_files: int = Field(
+        default=1024,
+        ge=16,
+        le=1 << 16,
+        validation_alias="RLM_KERNEL_OPEN_FILES",
+        description="files that one session may have open at once",
+    )
     interrupt_grace: float = Field(
         default=2.0,
         ge=0,

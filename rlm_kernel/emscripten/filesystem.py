@@ -29,8 +29,8 @@ class FileSystem:
     are kept but not enforced: the guest is the only user of its files, and is root to them.
     """
 
-    def __init__(self, quota_bytes: int = 1 << 30) -> None:
-        self.quota = Quota(quota_bytes)
+    def __init__(self, quota: Quota | None = None) -> None:
+        self.quota = quota or Quota()
         self.root = Directory()
         self.root.parent = self.root
 
@@ -125,7 +125,7 @@ class FileSystem:
         if name in parent.entries:
             raise SyscallError(Errno.EEXIST)
         self._expect_existing(parent)
-        self.quota.take(node.cost)
+        self.quota.take_file(node.cost)
         parent.add(name, node)
 
     def detach(self, parent: Directory, name: str) -> Node:
@@ -133,7 +133,7 @@ class FileSystem:
         node = parent.remove(name)
         node.links = 0
         node.changed = wall_clock_ns()
-        self.quota.give_back(node.cost)
+        self.quota.give_file_back(node.cost)
         return node
 
     def make_directory(

@@ -13,9 +13,6 @@ from rlm_kernel.emscripten.errno import Errno, SyscallError
 from rlm_kernel.emscripten.quota import Quota
 from rlm_kernel.emscripten.resolution import wall_clock_ns
 
-NODE_BYTES = 1024
-"""What a node with its name counts for against the quota, beside its content."""
-
 ZEROS = bytes(1 << 20)
 
 _inode_numbers = itertools.count(1)
@@ -45,7 +42,7 @@ class Node:
     @property
     def cost(self) -> int:
         """Bytes of the quota that the node takes while it has a name."""
-        return NODE_BYTES
+        return 0
 
     def touch(self) -> None:
         """Marks a change of the content, which is one of the node too."""
@@ -196,7 +193,7 @@ class Symlink(Node):
 
     @property
     def cost(self) -> int:
-        return NODE_BYTES + self.size
+        return self.size
 
 
 class Driver(Protocol):

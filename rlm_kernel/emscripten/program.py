@@ -55,13 +55,14 @@ class Program:
         memory_limit: int,
         environment: Mapping[str, str],
         sleep: Callable[[float | None], None],
+        descriptors: Descriptors | None = None,
         groups: Callable[[Program], Iterable[object]] = lambda program: (),
     ) -> None:
         self.store = wasmtime.Store(engine)
         self.store.set_limits(memory_size=memory_limit)
         self.memory = GuestMemory()
         self.filesystem = FileSystem()
-        self.descriptors = Descriptors()
+        self.descriptors = descriptors or Descriptors()
         self._callbacks: list[Any] = []
         self._exit: GuestExit | None = None
         own = self._own_calls(memory_limit, environment, sleep)

@@ -8,7 +8,6 @@ from struct import Struct
 from rlm_kernel.emscripten.descriptors import O_APPEND, OpenFile
 from rlm_kernel.emscripten.filesystem import NAME_MAX
 from rlm_kernel.emscripten.nodes import (
-    NODE_BYTES,
     Device,
     Directory,
     Node,
@@ -61,7 +60,7 @@ def pack_stat(node: Node) -> bytes:
 def pack_statfs(quota: Quota) -> bytes:
     """`struct statfs` of the one file system."""
     blocks, free = quota.limit // BLOCK_BYTES, quota.left // BLOCK_BYTES
-    nodes, free_nodes = quota.limit // NODE_BYTES, quota.left // NODE_BYTES
+    nodes, free_nodes = quota.files, quota.files_left
     counts = (blocks, free, free, nodes, free_nodes)
     return _STATFS.pack(0, BLOCK_BYTES, *counts, 0, 0, NAME_MAX, BLOCK_BYTES, 0)
 

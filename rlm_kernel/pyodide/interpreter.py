@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import wasmtime
 
-from rlm_kernel.emscripten.descriptors import O_RDONLY, O_WRONLY, OpenFile
+from rlm_kernel.emscripten.descriptors import O_RDONLY, O_WRONLY, Descriptors, OpenFile
 from rlm_kernel.emscripten.devices import NullDriver, OutputDriver, RandomDriver
 from rlm_kernel.emscripten.nodes import Device, Driver
 from rlm_kernel.emscripten.program import Program
@@ -47,6 +47,7 @@ class Interpreter:
         memory_limit: int,
         devices: Mapping[str, Driver],
         sleep: Callable[[float | None], None],
+        open_files: int = 1024,
     ) -> None:
         self.program = Program(
             engine,
@@ -54,6 +55,7 @@ class Interpreter:
             memory_limit=memory_limit,
             environment=ENVIRONMENT,
             sleep=sleep,
+            descriptors=Descriptors(open_files),
             groups=self._groups,
         )
         self.signals.attach(self.program.exports.address(WORD))

@@ -14,6 +14,8 @@ class Limits:
     """Limits of every session of a zygote; each is the setting of the same name.
 
     `memory_bytes` bounds the guest's linear memory: beyond it Python raises MemoryError.
+    `file_bytes` and `file_count` bound what the code's files hold and how many there are, folders
+    and links included, and `open_files` how many are open: beyond them it gets ENOSPC and EMFILE.
     `interrupt_grace` is how many seconds a cell that overran its time has to end after it was
     interrupted; then its process is killed.
     `standby` is whether a frozen copy of the session is kept between cells, so that a cell that is
@@ -21,6 +23,9 @@ class Limits:
     """
 
     memory_bytes: int = 1 << 30
+    file_bytes: int = 1 << 30
+    file_count: int = 1 << 16
+    open_files: int = 1024
     interrupt_grace: float = 2.0
     standby: bool = True
 

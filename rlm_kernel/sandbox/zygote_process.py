@@ -55,6 +55,7 @@ class ZygoteProcess:
 
     def __init__(self, control: socket.socket, limits: Limits, *, require_seal: bool) -> None:
         self._control = control
+        self._limits = limits
         self._require_seal = require_seal
         installed = ensure_installation()
         self._line = OwnerLine(self._serve_forks, self._serve)
@@ -65,6 +66,7 @@ class ZygoteProcess:
             memory_limit=limits.memory_bytes,
             devices={"owner": self._line},
             sleep=self._line.sleep,
+            open_files=limits.open_files,
         )
         self._files = FileService(self._interpreter.program.filesystem, HOME)
 
@@ -93,6 +95,8 @@ class ZygoteProcess:
     def _serve_forks(self) -> None:
         """Forks for every packet; returns in each child, never in the zygote."""
         unsealed = self._check()
+        quota = self._interpreter.program.filesystem.quota
+        quota.allow(self._limits.file_bytes, self._limits.file_count)
         _send(self._control, {"ready": True, "unsealed": unsealed})
         while True:
             message, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, 2)

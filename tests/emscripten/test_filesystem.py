@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlm_kernel.emscripten import Errno, FileSystem, Symlink, expect_directory
+from rlm_kernel.emscripten import Errno, FileSystem, Quota, Symlink, expect_directory
 from rlm_kernel.emscripten.filesystem import NAME_MAX, PATH_MAX, SYMLINKS_MAX
 from tests.emscripten.failing import fails
 from tests.emscripten.tree import content, listing, tree
@@ -302,35 +302,56 @@ def test_a_path_is_made_of_the_names_from_the_root(files: FileSystem) -> None:
 
 
 def test_names_take_room_and_give_it_back(files: FileSystem) -> None:
-    before = files.quota.left
+    before, room = files.quota.left, files.quota.files_left
     files.make_directory("d")
     files.make_symlink("d/link", None, "x" * 500)
     files.make_file("d/file", None, 0o644).write_at(0, b"x" * 700)
-    assert files.quota.left < before - 1200
+    assert (files.quota.left, files.quota.files_left) == (before - 1200, room - 3)
     files.rename("d/file", "d/other")
     files.unlink("d/link")
     files.unlink("d/other")
     files.remove_directory("d")
-    assert files.quota.left == before
+    assert (files.quota.left, files.quota.files_left) == (before, room)
 
 
 def test_there_is_an_end_to_the_number_of_names() -> None:
-    files = FileSystem(quota_bytes=10_000)
+    files = FileSystem(Quota(files=3))
+    files.make_file("empty", None, 0o644)
+    files.make_symlink("link", None, "empty")
+    files.make_directory("d")
+    for make in (files.make_directory, lambda name: files.make_symlink(name, None, "t")):
+        with fails(Errno.ENOSPC):
+            make("too many")
     with fails(Errno.ENOSPC):
-        for number in range(1000):
-            files.make_file(f"{number}", None, 0o644)
-    count = len(files.root.entries)
-    assert 0 < count < 1000
-    files.unlink("0")
-    files.make_directory("fits")
-    assert len(files.root.entries) == count
+        files.make_file("too many", None, 0o644)
+    assert listing(files) == ["d/", "empty", "link -> empty"]
+    files.rename("empty", "d/moved")
+    files.unlink("link")
+    files.make_file("fits", None, 0o644)
+
+
+def test_a_link_that_has_no_room_takes_none() -> None:
+    files = FileSystem(Quota(10, files=1))
+    with fails(Errno.ENOSPC):
+        files.make_symlink("link", None, "x" * 11)
+    assert (files.quota.left, files.quota.files_left) == (10, 1)
+
+
+def test_what_is_there_before_the_room_is_allowed_takes_none_of_it(files: FileSystem) -> None:
+    files.add_image({"/lib/x/file": b"content"})
+    files.quota.allow(100, 1)
+    with fails(Errno.ENOSPC):
+        files.make_file("large", None, 0o644).write_at(0, bytes(101))
+    assert (files.quota.left, files.quota.files_left) == (100, 0)
+    files.unlink("large")
+    assert (files.quota.left, files.quota.files_left) == (100, 1)
 
 
 def test_a_replaced_file_gives_its_room_back(files: FileSystem) -> None:
     files.make_file("large", None, 0o644).write_at(0, b"x" * 5000)
     before = files.quota.left
     files.rename("a/file", "large")
-    assert files.quota.left > before + 5000
+    assert files.quota.left == before + 5000
     assert content(files, "large") == "a/file"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rlm_kernel.emscripten import Directory, FileSystem, Node, Symlink, expect_file
+from rlm_kernel.emscripten import Directory, FileSystem, Node, Quota, Symlink, expect_file
 
 
 def tree(*paths: str, quota_bytes: int = 1 << 20) -> FileSystem:
     """Directories (`a/b/`), links (`a/link -> target`) and files that contain their own path."""
-    files = FileSystem(quota_bytes)
+    files = FileSystem(Quota(quota_bytes))
     for path in paths:
         if path.endswith("/"):
             files.make_directories(path)
