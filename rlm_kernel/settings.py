@@ -114,6 +114,32 @@ class SandboxSettings(Settings):
         validation_alias="RLM_KERNEL_OPEN_FILES",
         description="files that one session may have open at once",
     )
+    output_bytes: int = Field(
+        default=16 << 20,
+        ge=0,
+        validation_alias="RLM_KERNEL_OUTPUT_BYTES",
+        description="bytes of text that one cell may print; the rest is not shown",
+    )
+    display_bytes: int = Field(
+        default=64 << 20,
+        ge=0,
+        validation_alias="RLM_KERNEL_DISPLAY_BYTES",
+        description="bytes that one cell may display; the rest is not shown",
+    )
+    cell_timeout: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_CELL_TIMEOUT",
+        description="seconds that a cell may run whose request sets no timeout; no limit if unset",
+    )
+    cpu_seconds: float | None = Field(
+        default=3600.0,
+        gt=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_CPU_SECONDS",
+        description="seconds of CPU time that one cell may take",
+    )
     interrupt_grace: float = Field(
         default=2.0,
         ge=0,

@@ -49,7 +49,7 @@ async def run_script(
     finally:
         console.stop_asking()
     if reply.timed_out:
-        print(f"rlm-kernel: the code was stopped after {timeout:g} s", file=sys.stderr)
+        print(f"rlm-kernel: the code was stopped: it {reply.overrun}", file=sys.stderr)
         return TIMED_OUT
     if reply.state == "lost":
         print(f"rlm-kernel: {reply.content['evalue']}", file=sys.stderr)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from rlm_kernel.guest.budget import DISPLAYS, Budget
 from rlm_kernel.guest.bundles import jsonable
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.link import Link
@@ -24,11 +25,13 @@ class Events:
 
     Text of one stream and one request is gathered: it goes out before anything else is sent, when
     there is much of it, and at the latest a moment after it was written: a signal of the owner's
-    then reaches code that never returns to the session's own.
+    then reaches code that never returns to the session's own. Of what is over the budget of the
+    cell only the first is sent, so that the owner knows that there is more.
     """
 
-    def __init__(self, link: Link, interrupts: Interrupts) -> None:
+    def __init__(self, link: Link, interrupts: Interrupts, budget: Budget) -> None:
         self._link = link
+        self._budget = budget
         self._interrupts = interrupts
         self._source = ("", "")
         self._text: list[str] = []
@@ -41,8 +44,16 @@ class Events:
 
     def emit(self, kind: str, content: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
         """Sends an event of the running request."""
+        if kind in DISPLAYS and self._budget.display_left < 0:
+            return
         self.flush()
-        self._link.send(kind, current_request.get(), jsonable(content), buffers)
+        size = self._link.send(kind, current_request.get(), jsonable(content), buffers)
+        if kind in DISPLAYS:
+            self._budget.take_display(size)
+
+    def begin(self) -> None:
+        """A request begins, with a budget of its own."""
+        self._budget.renew()
 
     def reply(self, request_id: str, content: dict[str, Any]) -> None:
         """Sends the reply that ends a request."""
@@ -52,7 +63,10 @@ class Events:
 
     def write(self, stream: str, text: str) -> None:
         """Gathers text of a stream."""
+        if self._budget.text_left < 0:
+            return
         with self._interrupts:
+            self._budget.take_text(text)
             source = (stream, current_request.get())
             if source != self._source:
                 self.flush()

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
 _LENGTHS = Struct("<II")
-FRAME_MAX = 64 << 20
+FRAME_MAX = 16 << 20
+"""Also what one session can make its owner keep of a frame that never ends."""
+
 HEADER_MAX = 8 << 20
 """Parsed JSON takes many times its length in memory, so headers have a limit of their own."""
 
@@ -27,10 +29,13 @@ class FrameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
+    """`wire_bytes` is how long a frame was that came over the wire."""
+
     kind: str
     request_id: str
     content: dict[str, Any]
     buffers: tuple[bytes, ...] = ()
+    wire_bytes: int = field(default=0, compare=False)
 
     def encode(self) -> bytes:
         """The frame as it goes over the wire. `FrameError` where it is too large or not JSON."""
@@ -88,7 +93,8 @@ def _decode(header: bytes, rest: memoryview) -> Frame:
     for length in lengths:
         buffers.append(bytes(rest[start : start + length]))
         start += length
-    return Frame(kind, request_id, content, tuple(buffers))
+    wire_bytes = 2 * 4 + len(header) + len(rest)
+    return Frame(kind, request_id, content, tuple(buffers), wire_bytes)
 
 
 def _fits(lengths: object, available: int) -> bool:

@@ -51,11 +51,14 @@ class Link:
         request_id: str,
         content: dict[str, Any],
         buffers: Sequence[bytes] = (),
-    ) -> None:
+    ) -> int:
+        """Sends a frame and says how many bytes it took."""
         data = memoryview(Frame(kind, request_id, content, tuple(buffers)).encode())
+        size = len(data)
         with self._interrupts:
             while data:
                 data = data[os.write(self._file, data) :]
+        return size
 
     def wait(self, timeout: float | None) -> None:
         """Waits at most `timeout` seconds for more to arrive; what is in line does not count."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from rlm_kernel.guest import entropy, host
 from rlm_kernel.guest.asking import Asker, stdin_allowed
+from rlm_kernel.guest.budget import Budget
 from rlm_kernel.guest.bundles import shortened
 from rlm_kernel.guest.events import Events, current_request
 from rlm_kernel.guest.execution import Execution
@@ -42,12 +43,12 @@ WARM_UP = (
 class Session:
     """Owns the shell and the loop. Requests that arrive while one runs wait in line."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
         interrupts = Interrupts()
         self._link = Link(interrupts)
         self._loop = SessionLoop(self._link, self._take_next)
         asyncio.set_event_loop(self._loop)
-        self._events = events = Events(self._link, interrupts)
+        self._events = events = Events(self._link, interrupts, budget)
         self._shell = SessionShell.create(events)
         self._execution = Execution(interrupts, self._link, self._loop, self._shell, events)
         introspection = Introspection(self._shell)
@@ -106,6 +107,7 @@ class Session:
     async def _answer(self) -> None:
         frame = self._link.take()  # not before: what runs until then may have to be interrupted
         current_request.set(frame.request_id)
+        self._events.begin()
         stdin_allowed.set(bool(frame.content.get("allow_stdin", False)))
         try:
             content = await self._respond(frame)
@@ -134,7 +136,8 @@ class Session:
         return answer(frame.content)
 
 
-def main() -> None:
-    session = Session()
+def main(output_bytes: int, display_bytes: int) -> None:
+    """Serves for ever; the arguments are what each cell may print and display."""
+    session = Session(Budget(output_bytes, display_bytes))
     session.warm()
     session.serve()

@@ -36,19 +36,10 @@ class ExecutionResult(BaseModel):
     state: State = "kept"
 
 
-OUTPUT_MAX = 64 << 20
-"""Characters of output that are kept of one execution."""
-
-
 class Capture:
-    """Takes the events of one request; `result` puts them together with the reply.
-
-    Output beyond `OUTPUT_MAX` characters is cut, and `stderr` ends by saying how much.
-    """
+    """Takes the events of one request; `result` puts them together with the reply."""
 
     def __init__(self) -> None:
-        self._room = OUTPUT_MAX
-        self._cut = 0
         self._streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
         self._result: str | None = None
         self._display: list[dict[str, Any]] = []
@@ -56,23 +47,11 @@ class Capture:
     def __call__(self, event: Event) -> None:
         content = event.content
         if event.kind == "stream" and content["name"] in self._streams:
-            self._streams[content["name"]].append(self._fitting(content["text"]))
+            self._streams[content["name"]].append(content["text"])
         elif event.kind == "execute_result":
             self._result = str(content["data"].get("text/plain", ""))
         elif event.kind == "display_data":
-            size = sum(len(str(value)) for value in content["data"].values())
-            if size <= self._room:
-                self._room -= size
-                self._display.append(content["data"])
-            else:
-                self._cut += size
-
-    def _fitting(self, text: str) -> str:
-        """As much of the text as there is room for."""
-        fitting = text[: self._room]
-        self._room -= len(fitting)
-        self._cut += len(text) - len(fitting)
-        return fitting
+            self._display.append(content["data"])
 
     def result(self, reply: Reply, duration_ms: float) -> ExecutionResult:
         content = reply.content
@@ -80,7 +59,7 @@ class Capture:
         return ExecutionResult(
             status="timeout" if reply.timed_out else "error" if failed else "ok",
             stdout="".join(self._streams["stdout"]),
-            stderr="".join(self._streams["stderr"]) + self._notice(),
+            stderr="".join(self._streams["stderr"]),
             result=self._result,
             display=self._display,
             error=self._error(content) if failed else None,
@@ -88,11 +67,6 @@ class Capture:
             duration_ms=round(duration_ms, 3),
             state=reply.state,
         )
-
-    def _notice(self) -> str:
-        if not self._cut:
-            return ""
-        return f"\n[rlm-kernel: {self._cut:,} more characters of output were cut]\n"
 
     @staticmethod
     def _error(content: dict[str, Any]) -> ExecutionError:

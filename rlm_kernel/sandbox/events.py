@@ -45,11 +45,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The end of a request; `content` is that of the Jupyter reply."""
+    """The end of a request; `content` is that of the Jupyter reply.
+
+    Where the code took too long `timed_out` is set, and `overrun` says what it did too long.
+    """
 
     content: dict[str, Any]
     state: State = "kept"
     timed_out: bool = False
+    overrun: str = ""
 
 
 def is_event(kind: str, content: Mapping[str, Any]) -> bool:

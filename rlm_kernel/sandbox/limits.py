@@ -16,6 +16,11 @@ class Limits:
     `memory_bytes` bounds the guest's linear memory: beyond it Python raises MemoryError.
     `file_bytes` and `file_count` bound what the code's files hold and how many there are, folders
     and links included, and `open_files` how many are open: beyond them it gets ENOSPC and EMFILE.
+    `output_bytes` bounds the text that a cell prints, on both streams together, and `display_bytes`
+    what it displays, in bytes of JSON: beyond them a notice is shown, and the cell goes on.
+    `cell_timeout` is how many seconds a cell may run whose request names no time, and
+    `cpu_seconds` how many of CPU time any cell may take; beyond them it is interrupted. None is no
+    limit.
     `interrupt_grace` is how many seconds a cell that overran its time has to end after it was
     interrupted; then its process is killed.
     `standby` is whether a frozen copy of the session is kept between cells, so that a cell that is
@@ -26,6 +31,10 @@ class Limits:
     file_bytes: int = 1 << 30
     file_count: int = 1 << 16
     open_files: int = 1024
+    output_bytes: int = 16 << 20
+    display_bytes: int = 64 << 20
+    cell_timeout: float | None = None
+    cpu_seconds: float | None = 3600.0
     interrupt_grace: float = 2.0
     standby: bool = True
 

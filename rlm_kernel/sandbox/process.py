@@ -17,7 +17,13 @@ from rlm_kernel.sandbox.listener import AWAKE, COPY, PACKET_BYTES, interrupt_pac
 log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE = 64
-"""Frames handled before others on the event loop have their turn."""
+SECONDS_AT_ONCE = 0.005
+"""Frames handled, and time taken for them, before others on the event loop have their turn."""
+
+REST, LONG_REST = 3, 30
+"""How many times as long as its frames took a process that sends many has to wait then."""
+
+REST_MAX_S = 0.5
 
 THAW_SECONDS = 5.0
 """A frozen copy that says nothing for so long after it was woken is given up."""
@@ -27,7 +33,8 @@ class SessionProcess(asyncio.Protocol):
     """Owns the process, through a pidfd that no other process can take over, and its sockets.
 
     `on_frame` gets each frame on the event loop, a few at a time, so that a flood neither fills
-    the memory nor keeps other sessions waiting. `ended` resolves with the reason once the process
+    the memory nor keeps other sessions waiting: a process that sends much has to wait in between,
+    so that most of the loop's time is for others. `ended` resolves with the reason once the process
     is no more; one that sends what is no frame is killed.
     """
 
@@ -41,6 +48,7 @@ class SessionProcess(asyncio.Protocol):
         self._control.setblocking(False)
         self._decoder = FrameDecoder()
         self._transport: asyncio.Transport | None = None
+        self._rest = REST
         self._reason: str | None = None
 
     @classmethod
@@ -83,8 +91,13 @@ class SessionProcess(asyncio.Protocol):
                 raise ConnectionError("the process ended before it was copied")
             return await self.connect(int(pid), ours)
 
+    def slow_down(self) -> None:
+        """Has the process wait longer: what it sends is not wanted any more."""
+        self._rest = LONG_REST
+
     def send(self, frame: Frame) -> None:
         if self._transport is not None and not self._transport.is_closing():
+            self._rest = REST
             self._transport.write(frame.encode())
 
     def interrupt(self, request_id: str) -> None:
@@ -107,17 +120,19 @@ class SessionProcess(asyncio.Protocol):
         self._handle(data)
 
     def _handle(self, data: bytes = b"") -> None:
-        """Handles some of the frames that have arrived, and the rest a turn of the loop later."""
+        """Handles some of the frames that have arrived, and the rest a while later."""
         if self._transport is None or self._is_ending():
             return
+        started = self._loop.time()
         try:
             for number, frame in enumerate(self._decoder.feed(data)):
                 self._take(frame)
                 if self._is_ending():
                     return
-                if number == FRAMES_AT_ONCE:
+                taken = self._loop.time() - started
+                if number == FRAMES_AT_ONCE or taken > SECONDS_AT_ONCE:
                     self._transport.pause_reading()
-                    self._loop.call_soon(self._handle)
+                    self._loop.call_later(min(taken * self._rest, REST_MAX_S), self._handle)
                     return
         except FrameError as error:
             log.warning("session process %d broke the protocol: %s", self.pid, error)

@@ -15,7 +15,9 @@ from rlm_kernel.sandbox.events import Event, Reply, State, is_event, is_reply
 from rlm_kernel.sandbox.file_transfer import FileTransfer
 from rlm_kernel.sandbox.incarnation import Incarnation, ProcessSource
 from rlm_kernel.sandbox.limits import Limits
+from rlm_kernel.sandbox.output_meter import OutputMeter
 from rlm_kernel.sandbox.process import SessionProcess
+from rlm_kernel.sandbox.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ class Session:
         self._limits = limits
         self._incarnation = Incarnation(source, process)
         self._files = FileTransfer(self._exchange)
+        self._meter = OutputMeter(limits)
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
         self._generation = 0
@@ -69,11 +72,12 @@ class Session:
     ) -> Reply:
         """Sends a request of the Jupyter protocol and waits for its reply.
 
-        Requests are answered one at a time, in the order made. After `timeout` seconds the code
-        is interrupted, and killed when it goes on; so is code whose request is cancelled. Where the
-        process was lost since the last request, the reply's state says so. Raises SandboxClosed,
-        and ZygoteError when a fresh process was needed and could not be had.
+        Requests are answered one at a time, in the order made. After `timeout` seconds, or those of
+        the limits, the code is interrupted, and killed when it goes on; so is code whose request
+        is cancelled. Where the process was lost since the last request, the reply's state says so.
+        Raises SandboxClosed, and ZygoteError when a fresh process was needed and could not be had.
         """
+        timeout = self._limits.cell_timeout if timeout is None else timeout
         frame = Frame(kind, request_id, content, tuple(buffers))
         request = self._start(self._in_turn(frame, timeout, self._generation))
         try:
@@ -101,12 +105,14 @@ class Session:
     async def _supervise(
         self, process: SessionProcess, frame: Frame, timeout: float | None
     ) -> Reply:
+        self._meter.begin()
+        time_limit = TimeLimit(process.pid, timeout, self._limits.cpu_seconds)
         answer = self._ask(process, frame, "reply")
         if self._interrupted:
             process.interrupt(frame.request_id)
-        timed_out = not await _within(answer, timeout)
-        if timed_out:
-            reason = f"it ran longer than {timeout:g} s and ignored the interrupt"
+        overrun = await time_limit.exceeded(answer)
+        if overrun:
+            reason = f"it {overrun} and ignored the interrupt"
             await self._put_down(frame.request_id, answer, reason)
         try:
             content = (await answer).content
@@ -114,8 +120,10 @@ class Session:
             behind = self._incarnation.standby.cells_behind
             await self._incarnation.fall_back()
             state = self._tell()
-            return Reply(_death(str(end), state, behind), state, timed_out)
-        return Reply(content, self._tell(), timed_out)
+            return Reply(_death(str(end), state, behind), state, bool(overrun), overrun)
+        if overrun:
+            content = _explained(content, overrun)
+        return Reply(content, self._tell(), bool(overrun), overrun)
 
     def _tell(self) -> State:
         """What became of the variables; where nobody hears it, the next request tells it again."""
@@ -143,6 +151,7 @@ class Session:
         if self._question is None or question not in (None, self._question[1]):
             return
         (request_id, number), self._question = self._question, None
+        self._meter.answered()
         content = {"value": value, "question": number}
         self._incarnation.process.send(Frame("input_reply", request_id, content))
 
@@ -214,7 +223,11 @@ class Session:
 
     def _take(self, frame: Frame) -> None:
         if is_event(frame.kind, frame.content):
-            self._pass_on(Event(frame.kind, frame.request_id, frame.content, frame.buffers))
+            event = Event(frame.kind, frame.request_id, frame.content, frame.buffers)
+            for admitted in self._meter.admit(event, frame.wire_bytes):
+                self._pass_on(admitted)
+            if self._meter.exceeded:
+                self._incarnation.process.slow_down()
         elif frame.kind == "file_reply" or (frame.kind == "reply" and is_reply(frame.content)):
             if self._answer is not None:
                 request_id, kind, answer = self._answer
@@ -269,6 +282,13 @@ def _fail(answer: asyncio.Future[Frame], reason: str) -> None:
 async def _within(outcome: asyncio.Future[Any], timeout: float | None) -> bool:
     done, _ = await asyncio.wait({outcome}, timeout=timeout)
     return bool(done)
+
+
+def _explained(content: dict[str, Any], overrun: str) -> dict[str, Any]:
+    """The content of a reply whose code was interrupted, with the reason why."""
+    if content.get("ename") != "KeyboardInterrupt" or content.get("evalue"):
+        return content
+    return {**content, "evalue": f"the cell {overrun}"}
 
 
 def _death(reason: str, state: State, cells_behind: int) -> dict[str, Any]:

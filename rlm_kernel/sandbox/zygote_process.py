@@ -74,7 +74,10 @@ class ZygoteProcess:
         """Runs the guest's program: in the zygote until it is told to end, and in each session."""
         status, reason = 0, "its program ended"
         try:
-            self._interpreter.run("from rlm_kernel.guest.session import main\nmain()")
+            self._interpreter.run(
+                "from rlm_kernel.guest.session import main\n"
+                f"main({self._limits.output_bytes}, {self._limits.display_bytes})"
+            )
         except GuestExit as exit_:
             status, reason = exit_.status, str(exit_)
         except (wasmtime.Trap, wasmtime.WasmtimeError) as trap:

@@ -130,7 +130,9 @@ def test_a_process_that_ends_itself_is_told(run: Run, capfd: pytest.CaptureFixtu
 )
 def test_a_timeout_is_status_124(run: Run, capfd: pytest.CaptureFixture[str], code: str) -> None:
     assert run(code, timeout=0.3) == 124
-    assert capfd.readouterr().err.endswith("rlm-kernel: the code was stopped after 0.3 s\n")
+    assert capfd.readouterr().err.endswith(
+        "rlm-kernel: the code was stopped: it ran longer than 0.3 s\n"
+    )
 
 
 def test_input_reads_lines_to_their_end(run: Run, capfd: pytest.CaptureFixture[str]) -> None:

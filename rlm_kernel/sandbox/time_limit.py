@@ -1,0 +1,68 @@
+"""How long a cell may run: on the clock, and on the processor."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+CPUCLOCK_SCHED = 2
+"""The clock of all CPU time of a process; source: Linux's `include/linux/posix-timers_types.h`."""
+
+LOOK_AGAIN_S = 0.01
+"""The shortest wait: the two clocks do not tick together."""
+
+
+class TimeLimit:
+    """Limits of one cell, which begins now: seconds by the clock, and of CPU time of its process.
+
+    None is no limit. Sleeping and waiting for answers take no CPU time.
+    """
+
+    def __init__(self, pid: int, seconds: float | None, cpu_seconds: float | None) -> None:
+        self._pid = pid
+        self._seconds = seconds
+        self._cpu_seconds = cpu_seconds
+        self._started = time.monotonic()
+        self._cpu_started = cpu_time(pid)
+
+    async def exceeded(self, outcome: asyncio.Future[Any]) -> str:
+        """Waits for an outcome: empty once it is there, else what the cell did too long."""
+        while True:
+            left = self._left()
+            wait = None if left is None else max(left, LOOK_AGAIN_S)
+            done, _ = await asyncio.wait({outcome}, timeout=wait)
+            if done:
+                return ""
+            if reason := self._reason():
+                return reason
+
+    def _left(self) -> float | None:
+        """Seconds for which the cell cannot be over its limits; they may be less than none."""
+        lefts = []
+        if self._seconds is not None:
+            lefts.append(self._seconds - self._elapsed())
+        if self._cpu_seconds is not None:
+            lefts.append(self._cpu_seconds - self._cpu_elapsed())
+        return min(lefts, default=None)
+
+    def _reason(self) -> str:
+        if self._seconds is not None and self._elapsed() >= self._seconds:
+            return f"ran longer than {self._seconds:g} s"
+        if self._cpu_seconds is not None and self._cpu_elapsed() > self._cpu_seconds:
+            return f"used more than {self._cpu_seconds:g} s of CPU"
+        return ""
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def _cpu_elapsed(self) -> float:
+        return cpu_time(self._pid) - self._cpu_started
+
+
+def cpu_time(pid: int) -> float:
+    """Seconds of CPU time that a process has taken; 0 where there is no such process."""
+    try:
+        return time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED)
+    except OSError:
+        return 0.0
