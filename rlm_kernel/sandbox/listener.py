@@ -10,6 +10,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+from rlm_kernel.sandbox.line_sockets import LINE_SOCKETS
+
 STACK_BYTES = 256 << 10
 PACKET_BYTES = 1 << 16
 INTERRUPT, COPY = b"i", b"c"
@@ -71,7 +73,7 @@ class Listener:
         self.start()
 
     def take_copy_sockets(self) -> list[int]:
-        """The two descriptors that came for the next copy; waits for them."""
+        """The descriptors that came for the next copy; waits for them."""
         return self._copies.get()
 
     @staticmethod
@@ -92,7 +94,7 @@ class Listener:
                 self._take_packet()
 
     def _take_packet(self) -> None:
-        packet, descriptors, _, _ = socket.recv_fds(self._control, PACKET_BYTES, 2)
+        packet, descriptors, _, _ = socket.recv_fds(self._control, PACKET_BYTES, LINE_SOCKETS)
         if not packet:
             os._exit(0)
         if packet.startswith(COPY):

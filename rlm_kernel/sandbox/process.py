@@ -38,7 +38,7 @@ class SessionProcess(asyncio.Protocol):
     is no more; one that sends what is no frame is killed.
     """
 
-    def __init__(self, pid: int, control: socket.socket) -> None:
+    def __init__(self, pid: int, control: socket.socket, lifeline: socket.socket) -> None:
         self.pid = pid
         self.on_frame: Callable[[Frame], None] = lambda frame: None
         self._loop = asyncio.get_running_loop()
@@ -46,6 +46,7 @@ class SessionProcess(asyncio.Protocol):
         self._pidfd = _open_pidfd(pid)
         self._control = control
         self._control.setblocking(False)
+        self._lifeline = lifeline
         self._decoder = FrameDecoder()
         self._transport: asyncio.Transport | None = None
         self._rest = REST
@@ -56,7 +57,7 @@ class SessionProcess(asyncio.Protocol):
         """Takes a process over."""
         sockets.frames.setblocking(False)
         _, process = await asyncio.get_running_loop().create_connection(
-            lambda: cls(pid, sockets.control), sock=sockets.frames
+            lambda: cls(pid, sockets.control, sockets.lifeline), sock=sockets.frames
         )
         return process
 
@@ -82,13 +83,15 @@ class SessionProcess(asyncio.Protocol):
         """
         with line_sockets() as (ours, theirs):
             socket.send_fds(self._control, [COPY], descriptors(theirs))
-            theirs.close()  # or the end of the process would go unnoticed
+            for each in (theirs.frames, theirs.control):
+                each.close()  # or the end of the process would go unnoticed
             self.send(Frame("copy", "", {}))
             ours.control.setblocking(False)
             # Not over the line of frames: what comes there may have been written by the guest.
             pid = await self._loop.sock_recv(ours.control, PACKET_BYTES)
             if not pid:
                 raise ConnectionError("the process ended before it was copied")
+            theirs.tie(int(pid))
             return await self.connect(int(pid), ours)
 
     def slow_down(self) -> None:
@@ -151,6 +154,7 @@ class SessionProcess(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._control.close()
+        self._lifeline.close()
         if self._pidfd is None:
             self._end()
         else:

@@ -119,6 +119,7 @@ class Zygote:
         with line_sockets() as (ours, theirs):
             socket.send_fds(self._control, [b"fork"], descriptors(theirs))
             answer = await self._receive()
+            theirs.tie(answer["pid"])
             process = await SessionProcess.connect(answer["pid"], ours)
         process.wake()
         return process

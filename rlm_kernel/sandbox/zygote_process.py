@@ -5,8 +5,8 @@ Run as `python -m rlm_kernel.sandbox.zygote_process CONTROL LIMITS [PYODIDE_URL]
 of its sessions as JSON. It completes the installation, starts itself anew with a large stack and
 hardly any environment, and boots the guest.
 When the guest is warm it sends `{"ready": true, "unsealed": [...]}` with the layers of the seal
-that this kernel lacks. Each packet that comes then carries the two sockets of a new session, its
-line to the owner and its interrupts, and is answered by `{"pid": PID}`. What goes wrong is answered
+that this kernel lacks. Each packet that comes then carries the sockets of a new session (see
+`line_sockets`) and is answered by `{"pid": PID}`. What goes wrong is answered
 by `{"failed": MESSAGE, "code": CODE}`.
 """
 
@@ -35,7 +35,7 @@ from rlm_kernel.pyodide.interpreter import HOME, Interpreter
 from rlm_kernel.pyodide.signals import SIGINT, SIGPROF
 from rlm_kernel.sandbox.file_service import FileService
 from rlm_kernel.sandbox.limits import Limits
-from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES
+from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES, LINE_SOCKETS, taken_over
 from rlm_kernel.sandbox.listener import AWAKE, Listener
 from rlm_kernel.sandbox.owner_line import OwnerLine
 from rlm_kernel.sandbox.seal import missing_layers, seal
@@ -46,7 +46,7 @@ STACK_BYTES = 1 << 30
 """Native stack of the thread that runs the guest. The engine's limit (`WASM_STACK_BYTES`) must be
 reached well before its end; pages that are never touched cost nothing."""
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 """Source: Linux's `include/uapi/linux/prctl.h`."""
 
 
@@ -102,7 +102,7 @@ class ZygoteProcess:
         quota.allow(self._limits.file_bytes, self._limits.file_count)
         _send(self._control, {"ready": True, "unsealed": unsealed})
         while True:
-            message, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, 2)
+            message, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, LINE_SOCKETS)
             if not message:
                 os._exit(0)
             try:
@@ -126,11 +126,12 @@ class ZygoteProcess:
     def _begin_session(self, descriptors: list[int], unsealed: tuple[str, ...]) -> None:
         try:
             os.setsid()
-            frames, control = (socket.socket(fileno=fd) for fd in descriptors)
-            self._listener = Listener(control, self._interrupt, self._expire)
-            if seal(keep=(frames.fileno(), *self._listener.descriptors)) != unsealed:
+            sockets = taken_over(descriptors)
+            self._lifeline = sockets.lifeline
+            self._listener = Listener(sockets.control, self._interrupt, self._expire)
+            if seal(keep=(*descriptors, *self._listener.descriptors)) != unsealed:
                 os._exit(1)
-            self._line.connect(frames)
+            self._line.connect(sockets.frames)
             self._line.signal_in = self._listener.set_timer
             # The one other thread of a session, its listener, holds no lock that a copy would need.
             warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
@@ -151,13 +152,15 @@ class ZygoteProcess:
                 return
         except OSError:
             return
-        frames, control = (socket.socket(fileno=fd) for fd in descriptors)
-        control.send(str(os.getpid()).encode())
-        self._line.connect(frames)
-        self._listener.start_in_copy(control)
+        sockets = taken_over(descriptors)
+        self._lifeline.close()
+        self._lifeline = sockets.lifeline
+        sockets.control.send(str(os.getpid()).encode())
+        self._line.connect(sockets.frames)
+        self._listener.start_in_copy(sockets.control)
         self._line.await_owner()
         with contextlib.suppress(OSError):  # the owner is gone, as the line will find
-            control.send(AWAKE)
+            sockets.control.send(AWAKE)
 
     def _interrupt(self, request_id: str) -> None:
         # The signal reaches code that runs; the frame reaches a request that has yet to start.
@@ -257,6 +260,7 @@ def main() -> None:
             os.set_inheritable(control.fileno(), True)
             _prepare(arguments.pyodide_url)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the sessions
+        prctl(PR_SET_CHILD_SUBREAPER, 1)  # and their copies, whose parents may end before them
         require_seal: bool = arguments.require_seal
         zygote = ZygoteProcess(control, arguments.limits, require_seal=require_seal)
     except RLMKernelError as error:

@@ -89,6 +89,18 @@ def test_a_killed_manager_leaves_no_process() -> None:
         wait_until_dead(below)
 
 
+def test_a_killed_manager_leaves_no_process_that_is_stopped() -> None:
+    with ManagerProcess() as manager, client_of(manager) as http:
+        session = http.post("/session").json()["session_id"]
+        http.post(f"/session/{session}/execute", json={"code": "1"})
+        while len(below := manager.descendants()) < 3:  # the zygote, the session and its standby
+            threading.Event().wait(0.01)
+        for pid in below:
+            os.kill(pid, signal.SIGSTOP)
+        manager.stop(signal.SIGKILL)
+        wait_until_dead(below)
+
+
 def test_the_end_of_its_input_stops_a_manager_that_was_told_so() -> None:
     with ManagerProcess("--stop-on-eof") as manager, client_of(manager) as http:
         http.post("/session")

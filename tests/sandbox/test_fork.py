@@ -10,7 +10,7 @@ import pytest
 
 from rlm_kernel.sandbox import Limits, Sandbox, Session
 from tests.processes import alive, children_of, until_ended
-from tests.sandbox.sessions import run, session
+from tests.sandbox.sessions import run, session, zygote
 
 
 async def standby(session: Session) -> None:
@@ -171,3 +171,13 @@ async def test_closing_leaves_no_copy_behind() -> None:
         pids = {one.pid, copy.pid}
         assert alive(pids) == pids
     assert not alive(pids)
+
+
+async def test_the_zygote_takes_over_a_copy_whose_original_ends() -> None:
+    async with zygote(Limits(standby=False)) as source:
+        original = await source.spawn()
+        copy = await original.fork()
+        assert copy.pid not in children_of(source.pid)
+        await original.close()
+        await until_ended({original.pid})
+        assert copy.pid in children_of(source.pid)

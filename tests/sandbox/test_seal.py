@@ -165,4 +165,4 @@ def test_a_session_holds_only_the_descriptors_it_needs(shared_box: Sandbox) -> N
     with looking_into(shared_box.pid) as process:
         targets = [str(entry.readlink()) for entry in (process / "fd").iterdir()]
     kinds = sorted(target.split(":")[0] for target in targets if target != "/dev/null")
-    assert kinds == ["anon_inode", "pipe", "pipe", "socket", "socket"]
+    assert kinds == ["anon_inode", "pipe", "pipe", "socket", "socket", "socket"]
