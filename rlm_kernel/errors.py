@@ -32,6 +32,7 @@ RLMKernelError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -221,11 +222,18 @@ class BudgetExceeded(AgentError):
         self.partial_answer = partial_answer
 
 
-def error_class(code: str) -> type[RLMKernelError]:
-    """The class with this code that takes a message alone, else the root of the tree."""
-    classes = [RLMKernelError]
-    for known in classes:
-        if known.code == code and known is not MalformedModule:
-            return known
-        classes += known.__subclasses__()
-    return RLMKernelError
+def _family(kind: type[RLMKernelError]) -> Iterator[type[RLMKernelError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _family(child)
+
+
+_CLASS_OF = {kind.code: kind for kind in _family(RLMKernelError) if kind is not MalformedModule}
+"""The classes that take a message alone, by what crosses the wire."""
+
+
+def error_class(
+    code: str, otherwise: type[RLMKernelError] = RLMKernelError
+) -> type[RLMKernelError]:
+    """The class with this code that takes a message alone, `otherwise` where there is none."""
+    return _CLASS_OF.get(code, otherwise)

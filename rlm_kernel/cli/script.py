@@ -61,19 +61,17 @@ def _status(reply: dict[str, Any]) -> int:
         return 0
     match reply["ename"]:
         case "SystemExit":
-            return _exit_status(reply["evalue"])
+            return _exit_status(reply)
         case "KeyboardInterrupt":
             return 128 + signal.SIGINT
         case _:
             return 1
 
 
-def _exit_status(value: str) -> int:
-    """The status of `sys.exit(value)`: what is neither a number nor nothing is a last word."""
-    if value in ("", "None"):
-        return 0
-    try:
-        return int(value) & 0xFF
-    except ValueError:
-        print(value, file=sys.stderr)
-        return 1
+def _exit_status(reply: dict[str, Any]) -> int:
+    """The status of `sys.exit(value)`; a value that is none is printed, as a last word."""
+    status = reply.get("exit_status")
+    if isinstance(status, int):
+        return status & 0xFF
+    print(reply["evalue"], file=sys.stderr)
+    return 1

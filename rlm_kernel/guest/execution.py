@@ -12,7 +12,7 @@ from rlm_kernel.guest.events import Events, current_request
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
-from rlm_kernel.guest.shell import SessionShell, content_of
+from rlm_kernel.guest.shell import SessionShell, content_of, exit_status
 from rlm_kernel.guest.stack import Stack
 
 Content = dict[str, Any]
@@ -59,6 +59,8 @@ class Execution:
             )
         else:
             reply |= {"status": "error", **(shell.last_error or content_of(error))}
+            if isinstance(error, SystemExit):
+                reply["exit_status"] = exit_status(error)  # "3" is a last word, 3 a status
         reply["payload"] = shell.payload_manager.read_payload()
         shell.payload_manager.clear_payload()
         return reply

@@ -103,6 +103,13 @@ def content_of(error: BaseException, traceback: Sequence[str] = ()) -> dict[str,
     return {"ename": type(error).__name__, "evalue": evalue, "traceback": _capped(traceback)}
 
 
+def exit_status(error: SystemExit) -> int | None:
+    """The status that Python would end with; None where it would print a last word."""
+    if error.code is None:
+        return 0
+    return error.code & 0xFF if isinstance(error.code, int) else None
+
+
 def _capped(lines: Sequence[str]) -> list[str]:
     left = TRACEBACK_MAX
     kept: list[str] = []

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
@@ -20,7 +21,8 @@ from rlm_kernel.kernel.connection import ConnectionInfo
 from rlm_kernel.kernel.kernel import Kernel
 from rlm_kernel.kernel.parent import ParentWatch
 from rlm_kernel.kernel.zmq_transport import ZMQTransport, shared_context
-from rlm_kernel.sandbox import Zygote
+from rlm_kernel.sandbox import Limits, Zygote
+from rlm_kernel.settings import SandboxSettings
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +35,20 @@ class KernelApp:
     connection file that is not there yet is written, and removed at the end.
     """
 
-    def __init__(self, connection_file: Path) -> None:
+    def __init__(self, connection_file: Path, settings: SandboxSettings) -> None:
+        self._boot = partial(
+            Zygote.start,
+            Limits.of(settings),
+            pyodide_url=settings.pyodide_url,
+            require_seal=settings.require_seal,
+        )
         self._file = connection_file
         self._owns_file = not connection_file.exists()
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
         connection = ConnectionInfo() if self._owns_file else ConnectionInfo.read(self._file)
-        kernel = Kernel(BootingSession(Zygote.start))
+        kernel = Kernel(BootingSession(self._boot))
         kernel.on_shutdown = self._on_shutdown
         transport = ZMQTransport(kernel, connection)
         try:
@@ -105,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(file: Path) -> None:
-    await KernelApp(file).run()
+    await KernelApp(file, SandboxSettings.from_environment()).run()
 
 
 def _parser() -> argparse.ArgumentParser:

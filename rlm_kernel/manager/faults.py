@@ -27,8 +27,6 @@ STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
 }
 """The status of each error that the manager answers with; the nearest base class counts."""
 
-_CLASS_OF = {kind.code: kind for kind in STATUS_OF}
-
 
 def status_of(error: errors.RLMKernelError) -> HTTPStatus:
     """The HTTP status that answers a request which `error` ended."""
@@ -45,4 +43,4 @@ def body_of(error: errors.RLMKernelError) -> FaultBody:
 
 def error_of(fault: Fault) -> errors.RLMKernelError:
     """The error that the manager answered with; a code of a newer manager is a ManagerError."""
-    return _CLASS_OF.get(fault.code, errors.ManagerError)(fault.message)
+    return errors.error_class(fault.code, errors.ManagerError)(fault.message)

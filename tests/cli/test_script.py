@@ -89,6 +89,11 @@ def test_what_is_displayed_is_printed_as_text(run: Run, capfd: pytest.CaptureFix
         ("exit(4)", 4, ""),
         ("quit()", 0, ""),
         ("raise SystemExit('that was it')", 1, "that was it\n"),
+        ("import sys; sys.exit('3')", 1, "3\n"),
+        ("import sys; sys.exit('')", 1, "\n"),
+        ("import sys; sys.exit('None')", 1, "None\n"),
+        ("import sys; sys.exit(True)", 1, ""),
+        ("import sys; sys.exit((1, 2))", 1, "(1, 2)\n"),
         ("await __import__('asyncio').sleep(0); raise SystemExit(9)", 9, ""),
     ],
 )
