@@ -16,6 +16,7 @@ from typing import Any
 from rlm_kernel.guest import entropy, host
 from rlm_kernel.guest.asking import Asker, stdin_allowed
 from rlm_kernel.guest.bundles import shortened
+from rlm_kernel.guest.comms import COMM_MESSAGES, Comms
 from rlm_kernel.guest.events import Events, current_request
 from rlm_kernel.guest.execution import Execution
 from rlm_kernel.guest.frames import Frame
@@ -50,13 +51,14 @@ class Session:
         self._events = events = Events(self._link, interrupts)
         self._shell = SessionShell.create(events)
         self._execution = Execution(interrupts, self._link, self._loop, self._shell, events)
+        self._comms = Comms(events)
         introspection = Introspection(self._shell)
         self._answers: dict[str, Callable[[Content], Content]] = {
             "is_complete_request": introspection.is_complete,
             "complete_request": introspection.complete,
             "inspect_request": introspection.inspect,
             "history_request": introspection.history,
-            "comm_info_request": introspection.comm_info,
+            "comm_info_request": self._comms.info,
         }
         self._running: asyncio.Task[None] | None = None
         self._furnish()
@@ -128,10 +130,13 @@ class Session:
     async def _respond(self, frame: Frame) -> Content:
         if frame.kind == "execute_request":
             return await self._execution.run(frame.content)
+        if frame.kind in COMM_MESSAGES:
+            handle = self._comms.handle
+            return self._execution.call(lambda: handle(frame.kind, frame.content, frame.buffers))
         answer = self._answers.get(frame.kind)
         if answer is None:
             raise NotImplementedError(f"this session does not know {frame.kind}")
-        return answer(frame.content)
+        return self._execution.call(lambda: answer(frame.content))
 
 
 def main() -> None:
