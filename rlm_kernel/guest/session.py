@@ -17,6 +17,7 @@ from rlm_kernel.guest import entropy, host
 from rlm_kernel.guest.asking import Asker, stdin_allowed
 from rlm_kernel.guest.bundles import shortened
 from rlm_kernel.guest.comms import COMM_MESSAGES, Comms
+from rlm_kernel.guest.completion import use_image
 from rlm_kernel.guest.events import Events, current_request
 from rlm_kernel.guest.execution import Execution
 from rlm_kernel.guest.frames import Frame
@@ -38,6 +39,9 @@ WARM_UP = (
     "display(f)",
 )
 """Cells run before the first fork, so that no session pays for what their first use imports."""
+
+COMPLETED = ("zi", "''.up")
+"""Code completed then, which loads the syntax trees that hardly any completion can do without."""
 
 
 class Session:
@@ -82,12 +86,19 @@ class Session:
         self._shell.reset(new_session=True)
         gc.collect()
         gc.freeze()
+        self._load_syntax_trees()
+        gc.freeze()
 
     async def _warm(self) -> None:
         for code in WARM_UP:
             await self._execution.run({"code": code, "silent": False, "store_history": False})
-        for kind in ("complete_request", "inspect_request"):
-            self._answers[kind]({"code": "import os; os.pa", "cursor_pos": 16})
+        self._answers["inspect_request"]({"code": "display"})
+
+    def _load_syntax_trees(self) -> None:
+        """They are too many objects to look for garbage among, and none of them is any."""
+        use_image()
+        for code in COMPLETED:
+            self._answers["complete_request"]({"code": code})
 
     def serve(self) -> None:
         self._loop.call_soon(self._take_next)

@@ -49,7 +49,6 @@ class SessionShell(InteractiveShell):
         config = Config()
         config.HistoryManager.hist_file = ":memory:"  # which also needs no thread
         config.HistoryManager.db_log_output = True
-        config.IPCompleter.use_jedi = False  # its first answer takes seconds
         ResultHook.events = EventPublisher.events = cls.emitter = events
         shell: SessionShell = cls.instance(config=config)
         return shell

@@ -98,3 +98,21 @@ def test_incomplete_code_comes_with_the_indent_of_its_next_line(peer: Peer) -> N
     }
     assert peer.ask("is_complete_request", {"code": "1 + 1"}).content == {"status": "complete"}
     assert peer.ask("is_complete_request", {"code": "1 +* 1"}).content == {"status": "invalid"}
+
+
+def test_completions_find_the_standard_librarys_syntax_trees_and_write_no_files(
+    peer: Peer,
+) -> None:
+    trees = "import os; sorted(os.listdir('/lib/python3.14/syntax-trees/CPython-314-33'))"
+    before = peer.execute(trees).contents("execute_result")
+    matches = peer.ask("complete_request", {"code": "import json; json.dum"}).content["matches"]
+    assert matches == ["dump", "dumps"]
+    loaded = (
+        "from parso.cache import parser_cache as c; {t.change_time for g in c.values() "
+        "for p, t in g.items() if 'json' in str(p)}"
+    )
+    assert peer.execute(loaded).contents("execute_result")[0]["data"] == {"text/plain": "{inf}"}
+    assert peer.execute(trees).contents("execute_result")[0]["data"] == before[0]["data"]
+    assert peer.execute("os.path.exists('.cache')").contents("execute_result")[0]["data"] == {
+        "text/plain": "False"
+    }
