@@ -65,6 +65,21 @@ class Execution:
         shell.payload_manager.clear_payload()
         return reply
 
+    def call(self, run: Callable[[], T]) -> T:
+        """Calls what may run code of the user's outside of a cell; an interrupt ends it."""
+        self._shell.interrupted = self._shell.ended = False
+        self._interrupts.install()
+        self._request_id = current_request.get()
+
+        def noticing() -> T:
+            self._notice_early_interrupt()
+            return run()
+
+        try:
+            return self._interruptibly(noticing)
+        finally:
+            self._request_id = ""
+
     async def _run_cell(self, code: str, silent: bool, store: bool) -> BaseException | None:
         """Runs the cell and gives the exception that ended it, which has been shown."""
         shell = self._shell

@@ -24,9 +24,7 @@ class Introspection:
         return {"status": status, **({"indent": " " * indent} if status == "incomplete" else {})}
 
     def complete(self, content: Content) -> Content:
-        code = content["code"]
-        cursor = content.get("cursor_pos")
-        cursor = len(code) if cursor is None else cursor
+        code, cursor = _code_and_cursor(content)
         with provisionalcompleter():
             found = list(rectify_completions(code, self._shell.Completer.completions(code, cursor)))
         typed = [
@@ -48,7 +46,7 @@ class Introspection:
         }
 
     def inspect(self, content: Content) -> Content:
-        name = token_at_cursor(content["code"], content.get("cursor_pos") or 0)
+        name = token_at_cursor(*_code_and_cursor(content))
         try:
             data = self._shell.object_inspect_mime(
                 name,
@@ -60,15 +58,29 @@ class Introspection:
         return {"status": "ok", "found": True, "data": data, "metadata": {}}
 
     def history(self, content: Content) -> Content:
-        """The inputs of this session, the last `n` of them for a tail."""
-        manager = self._shell.history_manager
-        inputs = manager.input_hist_raw if manager else []
-        entries = [(0, line, code) for line, code in enumerate(inputs) if line > 0]
-        if content.get("hist_access_type") == "tail":
-            entries = entries[-content["n"] :] if content.get("n") else entries
-        if content.get("output"):
-            return {"status": "ok", "history": [(s, n, (code, None)) for s, n, code in entries]}
+        """Inputs, and outputs where they are asked for.
+
+        Each has the number of its session: the current one's own, also where it was asked for as 0.
+        """
+        current = self._shell.history_manager.session_number
+        found = self._find(content.get("hist_access_type"), content)
+        entries = [(session or current, line, entry) for session, line, entry in found]
         return {"status": "ok", "history": entries}
 
-    def comm_info(self, _content: Content) -> Content:
-        return {"status": "ok", "comms": {}}
+    def _find(self, access: str | None, content: Content) -> Any:
+        manager = self._shell.history_manager
+        form = {"raw": content.get("raw", True), "output": content.get("output", False)}
+        if access == "range":
+            session, start = content.get("session") or 0, content.get("start") or 1
+            return manager.get_range(session, start, content.get("stop"), **form)
+        if access == "search":
+            pattern, unique = content.get("pattern") or "*", content.get("unique", False)
+            return manager.search(pattern, n=content.get("n"), unique=unique, **form)
+        if access == "tail":
+            return manager.get_tail(content.get("n"), include_latest=True, **form)
+        raise ValueError(f"there is no history access of type {access!r}")
+
+
+def _code_and_cursor(content: Content) -> tuple[str, int]:
+    code, cursor = content["code"], content.get("cursor_pos")
+    return code, len(code) if cursor is None else cursor

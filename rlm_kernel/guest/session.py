@@ -17,6 +17,8 @@ from rlm_kernel.guest import entropy, host
 from rlm_kernel.guest.asking import Asker, stdin_allowed
 from rlm_kernel.guest.budget import Budget
 from rlm_kernel.guest.bundles import shortened
+from rlm_kernel.guest.comms import COMM_MESSAGES, Comms
+from rlm_kernel.guest.completion import use_image
 from rlm_kernel.guest.events import Events, current_request
 from rlm_kernel.guest.execution import Execution
 from rlm_kernel.guest.frames import Frame
@@ -39,6 +41,9 @@ WARM_UP = (
 )
 """Cells run before the first fork, so that no session pays for what their first use imports."""
 
+COMPLETED = ("zi", "''.up")
+"""Code completed then, which loads the syntax trees that hardly any completion can do without."""
+
 
 class Session:
     """Owns the shell and the loop. Requests that arrive while one runs wait in line."""
@@ -51,13 +56,14 @@ class Session:
         self._events = events = Events(self._link, interrupts, budget)
         self._shell = SessionShell.create(events)
         self._execution = Execution(interrupts, self._link, self._loop, self._shell, events)
+        self._comms = Comms(events)
         introspection = Introspection(self._shell)
         self._answers: dict[str, Callable[[Content], Content]] = {
             "is_complete_request": introspection.is_complete,
             "complete_request": introspection.complete,
             "inspect_request": introspection.inspect,
             "history_request": introspection.history,
-            "comm_info_request": introspection.comm_info,
+            "comm_info_request": self._comms.info,
         }
         self._running: asyncio.Task[None] | None = None
         self._furnish()
@@ -81,12 +87,19 @@ class Session:
         self._shell.reset(new_session=True)
         gc.collect()
         gc.freeze()
+        self._load_syntax_trees()
+        gc.freeze()
 
     async def _warm(self) -> None:
         for code in WARM_UP:
             await self._execution.run({"code": code, "silent": False, "store_history": False})
-        for kind in ("complete_request", "inspect_request"):
-            self._answers[kind]({"code": "import os; os.pa", "cursor_pos": 16})
+        self._answers["inspect_request"]({"code": "display"})
+
+    def _load_syntax_trees(self) -> None:
+        """They are too many objects to look for garbage among, and none of them is any."""
+        use_image()
+        for code in COMPLETED:
+            self._answers["complete_request"]({"code": code})
 
     def serve(self) -> None:
         self._loop.call_soon(self._take_next)
@@ -130,10 +143,13 @@ class Session:
     async def _respond(self, frame: Frame) -> Content:
         if frame.kind == "execute_request":
             return await self._execution.run(frame.content)
+        if frame.kind in COMM_MESSAGES:
+            handle = self._comms.handle
+            return self._execution.call(lambda: handle(frame.kind, frame.content, frame.buffers))
         answer = self._answers.get(frame.kind)
         if answer is None:
             raise NotImplementedError(f"this session does not know {frame.kind}")
-        return answer(frame.content)
+        return self._execution.call(lambda: answer(frame.content))
 
 
 def main(output_bytes: int, display_bytes: int) -> None:

@@ -36,6 +36,7 @@ class SessionShell(InteractiveShell):
 
     displayhook_class = Type(ResultHook)
     display_pub_class = Type(EventPublisher)
+    history_manager: Any
     payload_manager: PayloadManager
 
     emitter: Events
@@ -46,9 +47,8 @@ class SessionShell(InteractiveShell):
     @classmethod
     def create(cls, events: Events) -> SessionShell:
         config = Config()
-        config.HistoryManager.enabled = False
-        config.HistoryManager.hist_file = ":memory:"
-        config.IPCompleter.use_jedi = False  # its first answer takes seconds
+        config.HistoryManager.hist_file = ":memory:"  # which also needs no thread
+        config.HistoryManager.db_log_output = True
         ResultHook.events = EventPublisher.events = cls.emitter = events
         shell: SessionShell = cls.instance(config=config)
         return shell

@@ -42,6 +42,11 @@ class BootingSession:
         self._interrupted = asyncio.Event()
         self._closed = False
 
+    @property
+    def pid(self) -> int | None:
+        """The process of the session, once there is one."""
+        return None if self._session is None else self._session.pid
+
     async def request(
         self,
         kind: str,

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from rlm_kernel.kernel.caller import Caller, Nobody
+from rlm_kernel.kernel.comms import for_clients
 from rlm_kernel.kernel.contents import ExecuteContent, ShutdownContent
 from rlm_kernel.kernel.message import Channel, Message, Mint
 from rlm_kernel.kernel.publisher import Publisher
@@ -145,7 +146,8 @@ class Kernel:
         if event.kind == "execute_input":
             self.executions += 1
         header = None if origin is None else origin.header
-        self._publisher.publish(event.kind, event.content, header, event.buffers)
+        content, metadata = for_clients(event)
+        self._publisher.publish(event.kind, content, header, event.buffers, metadata)
         if origin is not None and origin.observer is not None:
             origin.observer(event)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from rlm_kernel.kernel.message import Content, Header, Message, Mint
 from rlm_kernel.kernel.sink import Sink
@@ -30,11 +30,16 @@ class Publisher:
             self._sinks.remove(sink)
 
     def publish(
-        self, kind: str, content: Content, parent: Header | None, buffers: Sequence[bytes] = ()
+        self,
+        kind: str,
+        content: Content,
+        parent: Header | None,
+        buffers: Sequence[bytes] = (),
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         if not self._sinks:
             return
-        message = self._mint.message(kind, content, parent, buffers=buffers)
+        message = self._mint.message(kind, content, parent, metadata=metadata, buffers=buffers)
         for sink in tuple(self._sinks):
             self._give(sink, message)
 

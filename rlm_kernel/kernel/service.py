@@ -11,15 +11,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from rlm_kernel.errors import RLMKernelError
+from rlm_kernel.kernel.comms import COMM_MESSAGES, for_guest
 from rlm_kernel.kernel.contents import ExecuteContent, error_content, malformed_content
 from rlm_kernel.kernel.info import kernel_info
 from rlm_kernel.kernel.message import Content, Mint
 from rlm_kernel.kernel.publisher import Publisher
 from rlm_kernel.kernel.request import Request
 from rlm_kernel.kernel.sink import Client, GuestSession
+from rlm_kernel.kernel.usage import Usage
 from rlm_kernel.sandbox import Event, Reply, State
 
-COMM_MESSAGES = frozenset({"comm_open", "comm_msg", "comm_close"})
 GUEST_MESSAGES = COMM_MESSAGES | {
     "execute_request",
     "is_complete_request",
@@ -65,6 +66,7 @@ class Service:
         self._untold_loss = False
         self._session = session
         self._mint = mint
+        self._usage = Usage()
         self._publisher = publisher
         self._emit = emit
         self._abort = abort
@@ -122,6 +124,10 @@ class Service:
         kind = request.message.kind
         if kind == "kernel_info_request":
             self._reply(request, kernel_info())
+        elif kind == "usage_request":
+            self._reply(request, self._usage.read(self._session.pid))
+        elif kind == "debug_request":
+            self._reply(request, error_content("NoDebugger", "this kernel has no debugger"))
         elif kind == "connect_request":
             self._reply(request, {"status": "ok", **self.ports})
         else:
@@ -139,7 +145,7 @@ class Service:
 
     async def _pass_on(self, request: Request) -> None:
         """Answers with what the guest answers; a loss that this tells of is kept for a cell."""
-        reply = await self._ask_guest(request, request.content)
+        reply = await self._ask_guest(request, for_guest(request.message))
         self._untold_loss |= reply.state == "lost"
         content = reply.content
         if request.message.kind == "comm_info_request" and content.get("status") != "ok":

@@ -31,6 +31,9 @@ class GuestSession(Protocol):
 
     on_event: Callable[[Event], None] | None
 
+    @property
+    def pid(self) -> int | None: ...
+
     async def request(
         self,
         kind: str,

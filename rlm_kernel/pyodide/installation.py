@@ -13,6 +13,7 @@ from rlm_kernel.pyodide.engine import make_engine
 from rlm_kernel.pyodide.image import Image
 from rlm_kernel.pyodide.layers import guest_image
 from rlm_kernel.pyodide.release import ensure_release
+from rlm_kernel.pyodide.syntax_trees import syntax_tree_parser
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +34,6 @@ def ensure_installation(progress: Progress = SILENT, *, url: str | None = None) 
     engine = make_engine()
     module = load_pyodide(engine, progress, url=url)
     stdlib = ensure_release(progress, url=url).stdlib
-    image = guest_image(bytecode_compiler(engine, module, stdlib), stdlib, progress)
+    compile_tree = bytecode_compiler(engine, module, stdlib)
+    image = guest_image(compile_tree, syntax_tree_parser(engine, module), stdlib, progress)
     return Installation(engine, module, image)

@@ -34,6 +34,9 @@ unchecked hash-based kind, so that the guest compares them with nothing). A sour
 compile is left out.
 """
 
+ParseTrees = Callable[[Mapping[str, memoryview]], Mapping[str, bytes]]
+"""The files that hold the syntax trees of sources of an image, absolute guest path -> content."""
+
 _UNWANTED = re.compile(
     r"""(^|/)tests?/
       | /third_party/django-stubs/          # jedi's knowledge of packages that the guest lacks
@@ -46,12 +49,17 @@ _UNWANTED = re.compile(
 _DATA_PREFIX = re.compile(r"^[^/]+\.data/(purelib|platlib)/")
 
 
-def guest_image(compile_tree: CompileTree, stdlib: Path, progress: Progress = SILENT) -> Image:
-    """The guest's Python files, with byte code, by absolute path.
+def guest_image(
+    compile_tree: CompileTree,
+    parse_trees: ParseTrees,
+    stdlib: Path,
+    progress: Progress = SILENT,
+) -> Image:
+    """The guest's Python files, with byte code, by absolute path, and jedi's syntax trees.
 
     `stdlib` is the release's archive of the standard library. Layers that the cache lacks are
-    built, for which `compile_tree` is called and the wheels are fetched. Raises FetchError or
-    CacheError, and what `compile_tree` raises.
+    built, for which the two functions are called and the wheels are fetched. Raises FetchError or
+    CacheError, and what the functions raise.
     """
     wheels_key = (LOCK.read_bytes(), Path(__file__).read_bytes())
     guest = guest_sources()
@@ -63,10 +71,20 @@ def guest_image(compile_tree: CompileTree, stdlib: Path, progress: Progress = SI
     def standard() -> dict[str, bytes]:
         return _archived(stdlib, STDLIB)
 
-    return Image(
+    library = Image(
         _layer("stdlib", (stdlib.read_bytes(),), standard, compile_tree, progress),
         _layer("wheels", wheels_key, unpacked, compile_tree, progress),
+    )
+
+    def parsed() -> Mapping[str, bytes]:
+        progress.say("parsing the guest's standard library for completions, once")
+        return parse_trees(library)
+
+    trees_key = (*wheels_key, Path(__file__).with_name("syntax_trees.py").read_bytes())
+    return Image(
+        library,
         _layer("guest", guest_key, lambda: guest, compile_tree, progress),
+        _layer("trees", trees_key, parsed, compile_tree, progress),
     )
 
 
@@ -117,8 +135,10 @@ def _layer(
         if layer is None:
             files = make()
             sources = {path: text for path, text in files.items() if path.endswith(".py")}
-            progress.say(f"compiling {len(sources)} Python files of the guest ({name}), once")
-            write_layer(path, {**files, **compile_tree(sources)})
+            if sources:
+                progress.say(f"compiling {len(sources)} Python files of the guest ({name}), once")
+                files = {**files, **compile_tree(sources)}
+            write_layer(path, files)
             keep_newest(directory.glob(f"{name}-*.layer"), KEPT_LAYERS)
             layer = open_layer(path)
     assert layer is not None, "it was written a moment ago, under the lock"

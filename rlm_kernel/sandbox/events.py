@@ -13,6 +13,7 @@ State = Literal["kept", "rolled_back", "lost"]
 """What became of the session's variables."""
 
 _BUNDLE: dict[str, type] = {"data": dict, "metadata": dict}
+_COMM: dict[str, type] = {"comm_id": str, "data": dict, "metadata": dict}
 _ERROR: dict[str, type] = {"ename": str, "evalue": str, "traceback": list}
 _FORMS: dict[str, dict[str, type]] = {
     "execute_input": {"code": str, "execution_count": int},
@@ -23,9 +24,9 @@ _FORMS: dict[str, dict[str, type]] = {
     "error": _ERROR,
     "clear_output": {"wait": bool},
     "input_request": {"prompt": str, "password": bool},
-    "comm_open": {"comm_id": str, "data": dict},
-    "comm_msg": {"comm_id": str, "data": dict},
-    "comm_close": {"comm_id": str, "data": dict},
+    "comm_open": {**_COMM, "target_name": str},
+    "comm_msg": _COMM,
+    "comm_close": _COMM,
 }
 """The fields that the content of each kind of event must have, and their types."""
 
@@ -33,6 +34,8 @@ _FORMS: dict[str, dict[str, type]] = {
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that running code did; `content` is that of the Jupyter message of this kind.
+
+    A comm message's metadata is in its content.
 
     `request_id` is the request whose code did it; it may come after that request's reply.
     """

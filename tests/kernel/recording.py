@@ -29,6 +29,7 @@ class RecordingSession:
         self.interrupts = 0
         self.restarts = 0
         self.closed = False
+        self.pid: int | None = None
 
     async def request(
         self,

@@ -14,6 +14,8 @@ from rlm_kernel.pyodide.layers import SITE_PACKAGES, STDLIB, guest_image, guest_
 from rlm_kernel.pyodide.wheels import ensure_wheels
 from tests.packages import write_wheel
 
+TREE = "/lib/trees/tree"
+
 
 class Compiler:
     """Stands for the guest's CPython and remembers what it was given."""
@@ -64,6 +66,11 @@ def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def parse(image: Mapping[str, memoryview]) -> dict[str, bytes]:
+    """Stands for the guest's parser: one file that says of how many files it knew."""
+    return {TREE: str(len(image)).encode()}
+
+
 @pytest.fixture
 def small(
     cache: Path, guest: Path, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -111,7 +118,7 @@ def test_the_guest_code_has_its_place_without_the_package_around_it() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_the_image_has_sources_data_and_what_was_compiled(stdlib: Path) -> None:
-    image = guest_image(Compiler(), stdlib)
+    image = guest_image(Compiler(), parse, stdlib)
     assert bytes(image[f"{STDLIB}/json/__init__.pyc"]) == b"compiled standard = 1"
     assert bytes(image[f"{SITE_PACKAGES}/thing/__init__.py"]) == b"x = 1"
     assert bytes(image[f"{SITE_PACKAGES}/thing/__init__.pyc"]) == b"compiled x = 1"
@@ -121,18 +128,29 @@ def test_the_image_has_sources_data_and_what_was_compiled(stdlib: Path) -> None:
 
 
 @pytest.mark.usefixtures("small")
+def test_the_image_has_what_was_parsed_of_the_packages_and_not_of_the_guest_code(
+    guest: Path, stdlib: Path
+) -> None:
+    image = guest_image(Compiler(), parse, stdlib)
+    of_guest = [path for path in image if "/rlm_kernel/guest/" in path]
+    assert int(bytes(image[TREE])) == len(image) - len(of_guest) - 1
+    (guest / "shell.py").write_text("y = 2")
+    assert guest_image(Compiler(), lambda image: {}, stdlib)[TREE] == image[TREE]
+
+
+@pytest.mark.usefixtures("small")
 def test_an_image_that_is_there_is_not_compiled_again(stdlib: Path) -> None:
     first, second = Compiler(), Compiler()
-    assert dict(guest_image(first, stdlib)) == dict(guest_image(second, stdlib))
+    assert dict(guest_image(first, parse, stdlib)) == dict(guest_image(second, parse, stdlib))
     assert [len(first.seen), len(second.seen)] == [3, 0]
 
 
 @pytest.mark.usefixtures("small")
 def test_an_edit_of_the_guest_code_compiles_the_guest_code_only(guest: Path, stdlib: Path) -> None:
-    guest_image(Compiler(), stdlib)
+    guest_image(Compiler(), parse, stdlib)
     (guest / "shell.py").write_text("y = 2")
     again = Compiler()
-    image = guest_image(again, stdlib)
+    image = guest_image(again, parse, stdlib)
     assert bytes(image[f"{SITE_PACKAGES}/rlm_kernel/guest/shell.py"]) == b"y = 2"
     (sources,) = again.seen
     assert {path.rsplit("/", 1)[1] for path in sources} == {"shell.py", "loop.py"}
@@ -140,26 +158,26 @@ def test_an_edit_of_the_guest_code_compiles_the_guest_code_only(guest: Path, std
 
 @pytest.mark.usefixtures("small")
 def test_a_moved_file_of_the_guest_code_is_noticed(guest: Path, stdlib: Path) -> None:
-    guest_image(Compiler(), stdlib)
+    guest_image(Compiler(), parse, stdlib)
     (guest / "shell.py").rename(guest / "hell.py")
-    assert f"{SITE_PACKAGES}/rlm_kernel/guest/hell.py" in guest_image(Compiler(), stdlib)
+    assert f"{SITE_PACKAGES}/rlm_kernel/guest/hell.py" in guest_image(Compiler(), parse, stdlib)
 
 
 def test_another_lock_compiles_the_wheels_only(small: Path, stdlib: Path) -> None:
-    guest_image(Compiler(), stdlib)
+    guest_image(Compiler(), parse, stdlib)
     small.write_text("thing==1.1")
     again = Compiler()
-    guest_image(again, stdlib)
+    guest_image(again, parse, stdlib)
     (sources,) = again.seen
     assert f"{SITE_PACKAGES}/thing/__init__.py" in sources
 
 
 @pytest.mark.usefixtures("small")
 def test_a_damaged_layer_is_made_anew(cache: Path, stdlib: Path) -> None:
-    content = {path: bytes(view) for path, view in guest_image(Compiler(), stdlib).items()}
+    content = {path: bytes(view) for path, view in guest_image(Compiler(), parse, stdlib).items()}
     for layer in (cache / "images").glob("*.layer"):
         os.truncate(layer, 100)
-    assert dict(guest_image(Compiler(), stdlib)) == content
+    assert dict(guest_image(Compiler(), parse, stdlib)) == content
 
 
 @pytest.mark.usefixtures("small")
@@ -168,7 +186,7 @@ def test_a_compiler_that_fails_leaves_no_layer(cache: Path, stdlib: Path) -> Non
         raise RuntimeError("the guest died")
 
     with pytest.raises(RuntimeError, match="the guest died"):
-        guest_image(fail, stdlib)
+        guest_image(fail, parse, stdlib)
     assert {path.suffix for path in (cache / "images").iterdir()} == {".lock"}
 
 
@@ -176,6 +194,6 @@ def test_a_compiler_that_fails_leaves_no_layer(cache: Path, stdlib: Path) -> Non
 def test_layers_of_old_edits_do_not_pile_up(cache: Path, guest: Path, stdlib: Path) -> None:
     for number in range(6):
         (guest / "shell.py").write_text(f"y = {number}")
-        guest_image(Compiler(), stdlib)
+        guest_image(Compiler(), parse, stdlib)
     assert len(list((cache / "images").glob("guest-*.layer"))) == 3
     assert len(list((cache / "images").glob("wheels-*.layer"))) == 1
