@@ -47,9 +47,12 @@ class Exports:
     def table(self, name: str) -> wasmtime.Table:
         return self._expect(name, wasmtime.Table)
 
+    def variable(self, name: str) -> wasmtime.Global:
+        return self._expect(name, wasmtime.Global)
+
     def address(self, name: str) -> int:
         """The value of an exported global that holds the address of a C variable."""
-        return int(self._expect(name, wasmtime.Global).value(self._store))
+        return int(self.variable(name).value(self._store))
 
     def _expect(self, name: str, kind: type[Kind]) -> Kind:
         item = self.find(name)

@@ -50,6 +50,17 @@ class GuestExit(Exception):
         self.reason = reason
 
 
+class GuestThrow(Exception):
+    """What the guest threw passes through a host function, on to the frame that catches it.
+
+    `trap` is the address of the `wasm_trap_t` that stands for it.
+    """
+
+    def __init__(self, trap: int) -> None:
+        super().__init__("the guest threw an exception")
+        self.trap = trap
+
+
 class Signature(NamedTuple):
     parameters: str
     result: str
@@ -66,6 +77,9 @@ class Signature(NamedTuple):
                 )
             )
         )
+
+
+Trap = Callable[[GuestExit | GuestThrow], int]
 
 
 class Import(NamedTuple):
@@ -139,7 +153,7 @@ def stub(module: str, name: str, results: list[str]) -> tuple[Import, Handler]:
     return Import(module, name, nothing, _nothing), lambda: None
 
 
-def raw_callback(declared: Import, handler: Handler, trap: Callable[[GuestExit], int]) -> Any:
+def raw_callback(declared: Import, handler: Handler, trap: Trap) -> Any:
     """The C callback that calls `handler`; it never lets an exception out.
 
     `trap` makes the trap (an address of a `wasm_trap_t`) with which a `GuestExit` stops the guest.
@@ -156,8 +170,8 @@ def raw_callback(declared: Import, handler: Handler, trap: Callable[[GuestExit],
             return 0
         except SyscallError as error:
             errno = error.errno
-        except GuestExit as exit_:
-            return trap(exit_)
+        except (GuestExit, GuestThrow) as end:
+            return trap(end)
         except MemoryError:
             errno = Errno.ENOMEM
         except Exception:

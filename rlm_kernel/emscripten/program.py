@@ -10,17 +10,22 @@ from typing import Any
 import wasmtime
 from wasmtime import _bindings as c_api
 
+from rlm_kernel.emscripten.call_stack import CallStack
+from rlm_kernel.emscripten.calling import GuestCalls
 from rlm_kernel.emscripten.clock import ClockCalls
 from rlm_kernel.emscripten.descriptors import Descriptors
 from rlm_kernel.emscripten.errno import Errno, SyscallError
 from rlm_kernel.emscripten.exports import Exports
 from rlm_kernel.emscripten.files import FileCalls
 from rlm_kernel.emscripten.filesystem import FileSystem
+from rlm_kernel.emscripten.function_table import FunctionTable
 from rlm_kernel.emscripten.heap import HeapCalls
 from rlm_kernel.emscripten.imports import (
     GuestExit,
+    GuestThrow,
     Handler,
     Import,
+    Signature,
     declared_imports,
     raw_callback,
     stub,
@@ -30,13 +35,19 @@ from rlm_kernel.emscripten.memory import PAGE_BYTES, GuestMemory
 from rlm_kernel.emscripten.metadata import MetadataCalls
 from rlm_kernel.emscripten.network import NetworkCalls
 from rlm_kernel.emscripten.polling import PollCalls
-from rlm_kernel.emscripten.process import ABORTED, ProcessCalls
+from rlm_kernel.emscripten.process import ProcessCalls
 from rlm_kernel.emscripten.wasi import WasiCalls
 from rlm_kernel.errors import ConfigurationError, ZygoteError
 
 log = logging.getLogger(__name__)
 
 _NO_FINALIZER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
+_VALUE_TYPES = {
+    "i": wasmtime.ValType.i32,
+    "q": wasmtime.ValType.i64,
+    "f": wasmtime.ValType.f32,
+    "d": wasmtime.ValType.f64,
+}
 _WEAK_SYMBOLS = ("GOT.func", "GOT.mem")
 
 
@@ -63,14 +74,19 @@ class Program:
         self.memory = GuestMemory()
         self.filesystem = FileSystem()
         self.descriptors = descriptors or Descriptors()
+        self.calls = GuestCalls(self.store)
+        self.table = FunctionTable(self.store, self.calls)
+        self.stack = CallStack(self.store)
         self._callbacks: list[Any] = []
-        self._exit: GuestExit | None = None
         own = self._own_calls(memory_limit, environment, sleep)
         provided = self._provided([*own, *groups(self)])
         imports = [self._satisfy(item, provided) for item in module.imports]
         self.exports = Exports(self.store, wasmtime.Instance(self.store, module, imports))
         self._linear_memory = self.exports.memory("memory")
         self._attach_memory()
+        table = self.exports.find("__indirect_function_table")
+        if isinstance(table, wasmtime.Table):
+            self.table.attach(table)
         self.call("__wasm_call_ctors")
 
     def _own_calls(
@@ -103,8 +119,8 @@ class Program:
         try:
             return function(self.store, *arguments)
         except (wasmtime.Trap, wasmtime.WasmtimeError):
-            if self._exit is not None:
-                raise self._exit from None
+            if self.calls.ended is not None:
+                raise self.calls.ended from None
             raise
 
     def string(self, text: str) -> int:
@@ -138,24 +154,36 @@ class Program:
         declared, handler = provided.get((module, name)) or stub(module, name, types[1])
         if (module, name) in provided and not declared.signature.matches(*types):
             raise ConfigurationError(f"{module}.{name} has the type {types}, not {declared}")
-        return self._function(kind, raw_callback(declared, handler, self._trap))
-
-    def _function(self, kind: wasmtime.FuncType, callback: Any) -> wasmtime.Func:
+        callback = raw_callback(declared, handler, self.trap)
         self._callbacks.append(callback)
+        return wasmtime.Func._from_raw(self._function(kind, callback))
+
+    def new_function(self, signature: Signature, callback: Any, number: int) -> Any:
+        """The `wasmtime_func_t` of a host function that is called with `number` first.
+
+        The callback must live as long as the program; the engine keeps the function as long.
+        """
+        parameters, results = ([_VALUE_TYPES[code]() for code in codes] for codes in signature)
+        return self._function(wasmtime.FuncType(parameters, results), callback, number)
+
+    def _function(self, kind: wasmtime.FuncType, callback: Any, number: int | None = None) -> Any:
         function = c_api.wasmtime_func_t()
         c_api.wasmtime_func_new_unchecked(
             self.store._context(),
             kind.ptr(),
             ctypes.cast(callback, c_api.wasmtime_func_unchecked_callback_t),
-            None,
+            number,
             _NO_FINALIZER,
             ctypes.byref(function),
         )
-        return wasmtime.Func._from_raw(function)
+        return function
 
-    def _trap(self, exit_: GuestExit) -> int:
-        self._exit = exit_
-        message = str(exit_).encode()
+    def trap(self, end: GuestExit | GuestThrow) -> int:
+        """The trap that a host function returns to end the guest, or to pass on what it threw."""
+        if isinstance(end, GuestThrow):
+            return end.trap
+        self.calls.ended = end
+        message = str(end).encode()
         trap = c_api.wasmtime_trap_new(message, len(message))
         return ctypes.cast(trap, ctypes.c_void_p).value or 0
 
@@ -173,27 +201,21 @@ class Program:
         return True
 
     def _set_errno(self, errno: Errno) -> None:
-        location: int = self._call_back(self.exports.function("__errno_location"))
-        self.memory.write_u32(location & 0xFFFFFFFF, errno)
+        self.memory.write_u32(self.call_back("__errno_location"), errno)
 
     def _allocate(self, alignment: int, size: int) -> int:
-        allocator = self.exports.function("emscripten_builtin_memalign")
-        address: int = self._call_back(allocator, alignment, size)
-        return address & 0xFFFFFFFF
+        return self.call_back("emscripten_builtin_memalign", alignment, size)
 
     def _handle_signal(self, handler: int, number: int) -> None:
-        table = self.exports.table("__indirect_function_table")
-        function = table.get(self.store, handler) if handler < table.size(self.store) else None
-        if not isinstance(function, wasmtime.Func):
+        function = self.table.find(handler)
+        if function.signature != ("i", ""):
             raise SyscallError(Errno.EINVAL)
-        self._call_back(function, number)
+        self.calls.call(function, (number,))
 
-    def _call_back(self, function: wasmtime.Func, *arguments: int) -> Any:
-        """Calls the guest while it waits for a host function.
+    def call_back(self, name: str, *arguments: int) -> int:
+        """Calls an exported function while the guest waits for a host function.
 
         A trap in there leaves the guest's stack as it was then: it ends the guest.
         """
-        try:
-            return function(self.store, *arguments)
-        except (wasmtime.Trap, wasmtime.WasmtimeError):
-            raise self._exit or GuestExit(ABORTED, "trap") from None
+        function = self.calls.describe(self.exports.function(name)._func)
+        return self.calls.call(function, arguments)

@@ -11,6 +11,7 @@ from rlm_kernel.emscripten.devices import NullDriver, OutputDriver, RandomDriver
 from rlm_kernel.emscripten.nodes import Device, Driver
 from rlm_kernel.emscripten.program import Program
 from rlm_kernel.errors import ZygoteError
+from rlm_kernel.pyodide.foreign_functions import foreign_functions
 from rlm_kernel.pyodide.layers import SITE_PACKAGES
 from rlm_kernel.pyodide.signals import WORD, Signals
 from rlm_kernel.pyodide.trampoline import install_trampoline
@@ -59,13 +60,19 @@ class Interpreter:
             groups=self._groups,
         )
         self.signals.attach(self.program.exports.address(WORD))
+        self._attach_stack()
         self._furnish(image, devices)
         install_trampoline(self.program, engine)
         self._start()
 
     def _groups(self, program: Program) -> tuple[object, ...]:
         self.signals = Signals(program.memory)
-        return (self.signals,)
+        return (self.signals, *foreign_functions(program))
+
+    def _attach_stack(self) -> None:
+        program = self.program
+        pointer = program.exports.variable("__stack_pointer")
+        program.stack.attach(pointer, program.call("emscripten_stack_get_end"))
 
     def _furnish(
         self,
