@@ -7,6 +7,7 @@ without a host in between. What it traps on ends it: the stack that it left cann
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ frames has room for."""
 
 _CODES = {0: "i", 1: "q", 2: "f", 3: "d"}
 """`wasm_valkind_t` of numbers; source: the C API's `wasm.h`."""
+
+_CAUSE = re.compile(r"^\s*(\d+: )?")
 
 REFERENCE = "&"
 _WORDS_PER_VALUE = 2
@@ -110,8 +113,8 @@ class GuestCalls:
 
 def last_line(trap: Exception) -> str:
     """What an engine's error says after its backtrace."""
-    lines = str(trap).strip().splitlines()
-    return lines[-1].strip() if lines else type(trap).__name__
+    lines = str(trap).strip().splitlines() or [type(trap).__name__]
+    return _CAUSE.sub("", lines[-1])
 
 
 def _codes(types: Any) -> str:

@@ -186,6 +186,8 @@ class Closures:
         with self._stack.frame() as frame:
             by_address = description.returns_by_address
             result = words.pop(0) if by_address else frame.take(RESULT_BYTES)
+            if not by_address:
+                self._memory.clear(result, RESULT_BYTES)  # it stays as it is when a callback fails
             arguments = self._arguments(description, words, frame)
             frame.protect()
             self._calls.call(function, [closure.cif, result, arguments, closure.user_data])

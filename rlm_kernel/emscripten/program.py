@@ -14,7 +14,7 @@ from rlm_kernel.emscripten.call_stack import CallStack
 from rlm_kernel.emscripten.calling import GuestCalls
 from rlm_kernel.emscripten.clock import ClockCalls
 from rlm_kernel.emscripten.descriptors import Descriptors
-from rlm_kernel.emscripten.errno import Errno, SyscallError
+from rlm_kernel.emscripten.errno import Errno
 from rlm_kernel.emscripten.exports import Exports
 from rlm_kernel.emscripten.files import FileCalls
 from rlm_kernel.emscripten.filesystem import FileSystem
@@ -35,7 +35,7 @@ from rlm_kernel.emscripten.memory import PAGE_BYTES, GuestMemory
 from rlm_kernel.emscripten.metadata import MetadataCalls
 from rlm_kernel.emscripten.network import NetworkCalls
 from rlm_kernel.emscripten.polling import PollCalls
-from rlm_kernel.emscripten.process import ProcessCalls
+from rlm_kernel.emscripten.process import ABORTED, ProcessCalls
 from rlm_kernel.emscripten.wasi import WasiCalls
 from rlm_kernel.errors import ConfigurationError, ZygoteError
 
@@ -209,7 +209,7 @@ class Program:
     def _handle_signal(self, handler: int, number: int) -> None:
         function = self.table.find(handler)
         if function.signature != ("i", ""):
-            raise SyscallError(Errno.EINVAL)
+            raise GuestExit(ABORTED, "a function that is no handler was called for a signal")
         self.calls.call(function, (number,))
 
     def call_back(self, name: str, *arguments: int) -> int:

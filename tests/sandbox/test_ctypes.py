@@ -1,0 +1,148 @@
+"""ctypes in a session: functions of the guest's C code, called and calling back."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlm_kernel.emscripten.closures import CLOSURES_MAX
+from rlm_kernel.sandbox import Event, Sandbox
+
+TYPES = """
+import ctypes, math, sys, _ctypes
+from ctypes import *
+unary = CFUNCTYPE(c_int, c_int)
+move = CFUNCTYPE(c_void_p, c_void_p, c_void_p, c_size_t)(_ctypes._memmove_addr)
+class Pair(Structure):
+    _fields_ = [("first", c_int8), ("second", c_double)]
+"""
+
+
+def passes(box: Sandbox, code: str) -> str:
+    """What it printed to stderr; it must end without an error."""
+    result = box.execute(TYPES + code)
+    assert result.error is None, "\n".join(result.error.traceback)
+    return result.stderr
+
+
+def test_every_type_goes_through_a_callback_and_back(shared_box: Sandbox) -> None:
+    code = """
+for kind in (c_int8, c_int16, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64):
+    for value in (kind(-1).value, kind(1 << 8 * sizeof(kind) - 1).value, 7):
+        assert CFUNCTYPE(kind, kind)(lambda x: x)(value) == value, (kind, value)
+for kind, value in ((c_float, -1.5), (c_double, math.pi), (c_longdouble, math.pi),
+                    (c_void_p, 0xFFFF0000), (c_bool, True), (c_char, b"x")):
+    assert CFUNCTYPE(kind, kind)(lambda x: x)(value) == value, kind
+assert CFUNCTYPE(c_longdouble, c_longdouble, c_int8, c_float)(lambda *a: sum(a))(1.5, -1, 2) == 2.5
+keep = {"by": "identity"}
+assert CFUNCTYPE(py_object, py_object)(lambda x: x)(keep) is keep
+"""
+    assert passes(shared_box, code) == ""
+
+
+def test_structures_go_by_value_and_by_pointer(shared_box: Sandbox) -> None:
+    code = """
+def by_value(pair, scale):
+    pair.first += 1
+    return pair.first + pair.second * scale
+pair = Pair(1, 2.5)
+assert CFUNCTYPE(c_double, Pair, c_double)(by_value)(pair, 2) == 7
+assert (pair.first, pair.second) == (1, 2.5)
+def by_pointer(pair): pair.contents.first = 9
+CFUNCTYPE(None, POINTER(Pair))(by_pointer)(pair)
+assert pair.first == 9
+copy = Pair()
+move(addressof(copy), addressof(pair), sizeof(Pair))
+assert (copy.first, copy.second) == (9, 2.5)
+class Boxed(Structure): _fields_ = [("only", c_float)]
+assert CFUNCTYPE(c_float, Boxed)(lambda boxed: boxed.only)(Boxed(1.5)) == 1.5
+class Text(Structure): _fields_ = [("text", c_char * 100)]
+assert CFUNCTYPE(c_int, Text, c_int)(lambda text, n: len(text.text) + n)(Text(b"abc"), 4) == 7
+"""
+    assert passes(shared_box, code) == ""
+
+
+def test_callbacks_call_callbacks(shared_box: Sandbox) -> None:
+    code = """
+def down(n): return 0 if n == 0 else 1 + step(n - 1)
+step = unary(down)
+assert step(30) == 30
+"""
+    assert passes(shared_box, code) == ""
+
+
+def test_an_error_in_a_callback_is_printed_and_its_result_is_zero(shared_box: Sandbox) -> None:
+    printed = passes(shared_box, "assert unary(lambda x: 1 / 0)(5) == 0")
+    assert "Exception ignored while calling ctypes callback function" in printed
+    assert "ZeroDivisionError: division by zero" in printed
+    assert "SystemExit: 3" in passes(shared_box, "unary(lambda x: sys.exit(3))(5)")
+
+
+def test_callbacks_that_are_gone_leave_room_for_others(shared_box: Sandbox) -> None:
+    code = f"""
+for i in range({CLOSURES_MAX + 100}): last = unary(lambda x: x + i)
+assert last(1) == i + 1
+"""
+    assert passes(shared_box, code) == ""
+
+
+def test_calls_that_do_not_fit_are_errors_with_the_reason(shared_box: Sandbox) -> None:
+    code = """
+def reason(call):
+    try: call()
+    except SystemError as error: return str(error.__cause__)
+address = cast(move, c_void_p).value
+text = reason(lambda: CFUNCTYPE(c_double, c_double)(address)(1))
+assert text.endswith("(i32, i32, i32) -> i32, and it is called as (f64) -> f64"), text
+assert "there is no function at" in reason(lambda: unary(1 << 31)(1))
+assert "there is no function at" in reason(lambda: unary(10**6)(1))
+assert reason(lambda: unary(address)(1)).endswith("it is called as (i32) -> i32")
+"""
+    assert passes(shared_box, code) == ""
+
+
+def test_an_interrupt_ends_a_callback(box: Sandbox) -> None:
+    def interrupt(event: Event) -> None:
+        if event.kind == "stream" and event.content["text"] == "spinning":
+            box.interrupt()
+
+    code = """
+def spin(x):
+    print("spinning", end="", flush=True)
+    while True: pass
+assert unary(spin)(1) == 0
+"""
+    result = box.execute(TYPES + code, on_event=interrupt)
+    assert "KeyboardInterrupt" in result.stderr
+    assert (result.error, result.state) == (None, "kept")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("unary(lambda x: __import__('os')._exit(3))(1)", "exit 3"),
+        ("unary(lambda x: __import__('os').abort())(1)", "abort"),
+        ("move(0xF0000000, 0, 100)", "out of bounds memory access"),
+    ],
+)
+def test_what_ends_the_process_ends_only_this_session(box: Sandbox, code: str, reason: str) -> None:
+    result = box.execute(TYPES + code)
+    assert result.error is not None
+    assert (result.error.ename, result.state) == ("SessionDied", "lost")
+    assert reason in result.error.evalue
+    assert box.execute("1 + 1").result == "2"
+
+
+def test_a_fork_has_its_own_callbacks(box: Sandbox) -> None:
+    code = """
+total = 0
+def add(x):
+    global total
+    total += x
+    return total
+f = unary(add)
+"""
+    passes(box, code)
+    with box.fork() as copy:
+        passes(copy, "g = unary(lambda x: -x)\nassert (f(1), g(2)) == (1, -2)")
+        passes(box, "assert f(5) == 5\nassert f(5) == 10")
+        passes(copy, "assert f(1) == 2")
