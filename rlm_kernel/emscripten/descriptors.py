@@ -11,6 +11,7 @@ O_CREAT = 0o100
 O_EXCL = 0o200
 O_TRUNC = 0o1000
 O_APPEND = 0o2000
+O_NONBLOCK = 0o4000
 O_DIRECTORY = 0o200000
 O_NOFOLLOW = 0o400000
 O_CLOEXEC = 0o2000000
@@ -38,7 +39,7 @@ class OpenFile:
         """At most `length` bytes from where the file stands; none at its end."""
         self._expect_readable()
         if isinstance(self.node, Device):
-            return self.node.driver.read(min(length, DEVICE_TRANSFER_MAX)) if length else b""
+            return self._read_device(self.node, min(length, DEVICE_TRANSFER_MAX))
         data = self.read_at(self.offset, length)
         self.offset += len(data)
         return data
@@ -53,7 +54,7 @@ class OpenFile:
         """Writes where the file stands, or at its end; says how many bytes were taken."""
         self._expect_writable()
         if isinstance(self.node, Device):
-            return self.node.driver.write(bytes(data[:DEVICE_TRANSFER_MAX])) if data else 0
+            return self._write_device(self.node, bytes(data[:DEVICE_TRANSFER_MAX]))
         start = self.node.size if self.flags & O_APPEND else self.offset
         written = self.write_at(start, data)
         self.offset = start + written
@@ -64,6 +65,24 @@ class OpenFile:
         if offset < 0:
             raise SyscallError(Errno.EINVAL)
         return self._file().write_at(offset, data)
+
+    def _read_device(self, device: Device, length: int) -> bytes:
+        try:
+            return device.driver.read(length) if length else b""
+        except SyscallError as error:
+            raise self._without_waiting(error) from None
+
+    def _write_device(self, device: Device, data: bytes) -> int:
+        try:
+            return device.driver.write(data) if data else 0
+        except SyscallError as error:
+            raise self._without_waiting(error) from None
+
+    def _without_waiting(self, error: SyscallError) -> SyscallError:
+        """What a guest is told that would wait for ever for itself."""
+        if error.errno is Errno.EAGAIN and not self.flags & O_NONBLOCK:
+            return SyscallError(Errno.EDEADLK)
+        return error
 
     def truncate(self, length: int) -> None:
         self._expect_writable()
@@ -115,6 +134,7 @@ class Descriptors:
     def __init__(self, limit: int = 1024) -> None:
         self._limit = limit
         self._open: dict[int, OpenFile] = {}
+        self._closed_on_exec: set[int] = set()
 
     def __getitem__(self, fd: int) -> OpenFile:
         try:
@@ -141,8 +161,17 @@ class Descriptors:
         if not 0 <= target < self._limit:
             raise SyscallError(Errno.EBADF)
         self._open[target] = file
+        self._closed_on_exec.discard(target)
         return target
 
     def close(self, fd: int) -> None:
         self[fd]
         del self._open[fd]
+        self._closed_on_exec.discard(fd)
+
+    def close_on_exec(self, fd: int) -> bool:
+        """The flag of a number; nothing but its memory of it, where there is no exec(2)."""
+        return fd in self._closed_on_exec
+
+    def set_close_on_exec(self, fd: int, flag: int) -> None:
+        (self._closed_on_exec.add if flag else self._closed_on_exec.discard)(fd)

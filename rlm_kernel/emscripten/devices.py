@@ -30,6 +30,20 @@ class RandomDriver(NullDriver):
         return os.urandom(length)
 
 
+class ZeroDriver(NullDriver):
+    """`/dev/zero`."""
+
+    def read(self, length: int) -> bytes:
+        return bytes(length)
+
+
+class FullDriver(ZeroDriver):
+    """`/dev/full`: a device without room."""
+
+    def write(self, data: bytes) -> int:
+        raise SyscallError(Errno.ENOSPC)
+
+
 class OutputDriver(NullDriver):
     """A device that can only be written to; `file` is a descriptor of the host."""
 

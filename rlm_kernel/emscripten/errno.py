@@ -14,6 +14,7 @@ class Errno(IntEnum):
     EAGAIN = 6
     EBADF = 8
     EBUSY = 10
+    EDEADLK = 16
     EEXIST = 20
     EFAULT = 21
     EFBIG = 22

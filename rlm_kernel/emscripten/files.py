@@ -33,7 +33,10 @@ F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL = range(5)
 F_GETLK, F_SETLK, F_SETLKW = 12, 13, 14
 F_DUPFD_CLOEXEC = 1030
 F_UNLCK = 2
+FD_CLOEXEC = 1
 """Source: musl's `arch/generic/bits/fcntl.h` and Emscripten's `__syscall_fcntl64`."""
+
+CHANGEABLE_FLAGS = d.O_APPEND | d.O_NONBLOCK
 
 DIRENTS_MAX = 256
 """One getdents64 gives at most this many records, whatever the guest has room for."""
@@ -77,7 +80,9 @@ class FileCalls:
             node = self._files.create_file(parent, name, permissions & ~self._umask)
         elif isinstance(node, RegularFile) and flags & d.O_TRUNC and flags & d.O_ACCMODE:
             node.truncate(0)
-        return self._fds.add(OpenFile(node, flags & d.KEPT_FLAGS))
+        fd = self._fds.add(OpenFile(node, flags & d.KEPT_FLAGS))
+        self._fds.set_close_on_exec(fd, flags & d.O_CLOEXEC)
+        return fd
 
     def _existing(self, path: str, start: Directory, flags: int) -> Node | None:
         """The node to open, or nothing where it is to be created."""
@@ -198,22 +203,32 @@ class FileCalls:
     def dup3(self, fd: int, target: int, flags: int) -> int:
         if fd == target:
             raise SyscallError(Errno.EINVAL)
-        return self._fds.duplicate_to(fd, target)
+        self._fds.duplicate_to(fd, target)
+        self._fds.set_close_on_exec(target, flags & d.O_CLOEXEC)
+        return target
 
     @syscall("fcntl64", "iiI")
     def fcntl64(self, fd: int, command: int, varargs: int) -> int:
         file = self._fds[fd]
         if command in (F_DUPFD, F_DUPFD_CLOEXEC):
-            return self._fds.add(file, self._memory.read_u32(varargs))
+            copy = self._fds.add(file, self._memory.read_u32(varargs))
+            self._fds.set_close_on_exec(copy, command == F_DUPFD_CLOEXEC)
+            return copy
+        if command == F_GETFD:
+            return int(self._fds.close_on_exec(fd))
+        if command == F_SETFD:
+            self._fds.set_close_on_exec(fd, self._memory.read_u32(varargs) & FD_CLOEXEC)
+            return 0
         if command == F_GETFL:
             return file.flags
         if command == F_SETFL:
-            file.flags = file.flags & ~d.O_APPEND | self._memory.read_u32(varargs) & d.O_APPEND
+            wanted = self._memory.read_u32(varargs) & CHANGEABLE_FLAGS
+            file.flags = file.flags & ~CHANGEABLE_FLAGS | wanted
             return 0
         if command == F_GETLK:
             self._memory.write(self._memory.read_u32(varargs), F_UNLCK.to_bytes(2, "little"))
             return 0
-        if command in (F_GETFD, F_SETFD, F_SETLK, F_SETLKW):
+        if command in (F_SETLK, F_SETLKW):
             return 0
         raise SyscallError(Errno.EINVAL)
 

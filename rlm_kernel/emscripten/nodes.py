@@ -225,6 +225,12 @@ class Device(Node):
         self.driver = driver
 
 
+class Fifo(Device):
+    """One end of a pipe. Nothing that happens while the guest waits could make it ready."""
+
+    kind = stat.S_IFIFO
+
+
 def expect_directory(node: Node) -> Directory:
     if not isinstance(node, Directory):
         raise SyscallError(Errno.ENOTDIR)

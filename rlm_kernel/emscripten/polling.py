@@ -9,7 +9,7 @@ from rlm_kernel.emscripten.descriptors import Descriptors
 from rlm_kernel.emscripten.errno import Errno, SyscallError
 from rlm_kernel.emscripten.imports import syscall
 from rlm_kernel.emscripten.memory import GuestMemory
-from rlm_kernel.emscripten.nodes import Device
+from rlm_kernel.emscripten.nodes import Device, Fifo
 
 POLLIN, POLLOUT, POLLNVAL = 0x1, 0x4, 0x20
 POLLRDNORM, POLLWRNORM = 0x40, 0x100
@@ -76,7 +76,7 @@ class PollCalls:
     def _wait(self, polled: list[tuple[int, int]], timeout: float | None) -> None:
         for fd, events in polled:
             node = self._fds[fd].node if fd >= 0 and events & _READABLE else None
-            if isinstance(node, Device):
+            if isinstance(node, Device) and not isinstance(node, Fifo):
                 node.driver.poll(timeout)
                 return
         self._sleep(timeout)

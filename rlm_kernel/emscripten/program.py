@@ -34,6 +34,7 @@ from rlm_kernel.emscripten.locations import Locations
 from rlm_kernel.emscripten.memory import PAGE_BYTES, GuestMemory
 from rlm_kernel.emscripten.metadata import MetadataCalls
 from rlm_kernel.emscripten.network import NetworkCalls
+from rlm_kernel.emscripten.pipes import PipeCalls
 from rlm_kernel.emscripten.polling import PollCalls
 from rlm_kernel.emscripten.process import ABORTED, ProcessCalls
 from rlm_kernel.emscripten.wasi import WasiCalls
@@ -101,6 +102,7 @@ class Program:
             self.files,
             locations,
             MetadataCalls(self.memory, locations, self.descriptors, self.filesystem.quota),
+            PipeCalls(self.memory, self.descriptors),
             PollCalls(self.memory, self.descriptors, sleep, self._set_errno),
             WasiCalls(self.memory, self.descriptors, environment),
             ClockCalls(self.memory),

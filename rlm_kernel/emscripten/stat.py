@@ -10,6 +10,7 @@ from rlm_kernel.emscripten.filesystem import NAME_MAX
 from rlm_kernel.emscripten.nodes import (
     Device,
     Directory,
+    Fifo,
     Node,
     RegularFile,
     Symlink,
@@ -32,7 +33,7 @@ _DIRENT_HEAD = Struct("<QqHB")
 DIRENT_BYTES = 280
 """sizeof(struct dirent); source: musl's `arch/emscripten/bits/dirent.h`."""
 
-_FILETYPES = {Device: 2, Directory: 3, RegularFile: 4, Symlink: 7}
+_FILETYPES = {Fifo: 0, Device: 2, Directory: 3, RegularFile: 4, Symlink: 7}
 """`__wasi_filetype_t`; source: WASI snapshot preview 1."""
 
 _FDFLAGS_APPEND = 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
+import os
+import posix
 import signal
 import sys
 from collections.abc import Callable
@@ -27,6 +30,34 @@ class Interrupts:
     def install(self) -> None:
         """Takes over the signal, also from a cell that has set a handler of its own."""
         signal.signal(signal.SIGINT, self._on_signal)
+
+    def take_own_signals(self) -> None:
+        """Has the user's code interrupt itself where it sends the signal to its own process.
+
+        What comes by the signal is the owner's, and acts only for the request that he named.
+        """
+        raise_signal, interrupt_main, kill = signal.raise_signal, _thread.interrupt_main, os.kill
+
+        def interrupting_kill(pid: int, signal: int, /) -> None:
+            if pid == os.getpid():
+                self._interrupt_by(signal)
+            kill(pid, signal)
+
+        def interrupting_raise(signalnum: int, /) -> None:
+            self._interrupt_by(signalnum)
+            raise_signal(signalnum)
+
+        def interrupting_main(signum: int = signal.SIGINT, /) -> None:
+            self._interrupt_by(signum)
+            interrupt_main(signum)  # type: ignore[arg-type]  # it takes any number
+
+        os.kill = posix.kill = interrupting_kill
+        signal.raise_signal = interrupting_raise
+        _thread.interrupt_main = interrupting_main
+
+    def _interrupt_by(self, number: int) -> None:
+        if number == signal.SIGINT and signal.getsignal(number) == self._on_signal:
+            raise KeyboardInterrupt
 
     def unshielded(self, wait: Callable[[], T]) -> T:
         """Calls `wait` with the shield down: what it does may be ended by an interrupt."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from rlm_kernel.guest.link import Link
+from rlm_kernel.guest.refusals import no_names, no_network, no_subprocesses
 
 
 class LinkSelector:
@@ -23,7 +24,7 @@ class LinkSelector:
 
 
 class SessionLoop(asyncio.BaseEventLoop):
-    """Runs tasks, timers and callbacks. Sockets, pipes and subprocesses do not exist."""
+    """Runs tasks, timers and callbacks. Sockets, pipes and subprocesses are refused."""
 
     def __init__(self, link: Link, on_frames: Callable[[], None]) -> None:
         super().__init__()
@@ -34,6 +35,17 @@ class SessionLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """There is no other thread that could need to wake the loop."""
+
+    async def getaddrinfo(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        raise no_names()
+
+    async def create_server(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        raise no_network()
+
+    create_unix_server = create_unix_connection = create_server
+
+    async def _make_subprocess_transport(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        raise no_subprocesses()
 
     def run_until_closed(self) -> None:
         """Runs for ever, through interrupts that hit the loop between two of its tasks."""

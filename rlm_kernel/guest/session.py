@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rlm_kernel.guest import entropy, host
+from rlm_kernel.guest import entropy, host, refusals
 from rlm_kernel.guest.asking import Asker, stdin_allowed
 from rlm_kernel.guest.budget import Budget
 from rlm_kernel.guest.bundles import shortened
@@ -26,7 +26,6 @@ from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.introspection import Introspection
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
-from rlm_kernel.guest.refusals import Refusals
 from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
 from rlm_kernel.guest.streams import OutputStream
 
@@ -66,9 +65,9 @@ class Session:
             "comm_info_request": self._comms.info,
         }
         self._running: asyncio.Task[None] | None = None
-        self._furnish()
+        self._furnish(interrupts)
 
-    def _furnish(self) -> None:
+    def _furnish(self, interrupts: Interrupts) -> None:
         """Puts what programs expect of a process in its place."""
         events = self._events
         events.watch_clock()
@@ -78,7 +77,8 @@ class Session:
         builtins.input = asker.input
         getpass.getpass = asker.getpass
         time.sleep = self._link.sleep  # type: ignore[assignment]  # else a busy wait in the C library, deaf to interrupts
-        sys.meta_path.insert(0, Refusals())
+        refusals.install()
+        interrupts.take_own_signals()
         logging.lastResort = logging.StreamHandler(sys.stderr)
 
     def warm(self) -> None:

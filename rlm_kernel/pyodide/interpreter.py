@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 import wasmtime
 
 from rlm_kernel.emscripten.descriptors import O_RDONLY, O_WRONLY, Descriptors, OpenFile
-from rlm_kernel.emscripten.devices import NullDriver, OutputDriver, RandomDriver
+from rlm_kernel.emscripten.devices import (
+    FullDriver,
+    NullDriver,
+    OutputDriver,
+    RandomDriver,
+    ZeroDriver,
+)
 from rlm_kernel.emscripten.nodes import Device, Driver
 from rlm_kernel.emscripten.program import Program
 from rlm_kernel.errors import ZygoteError
@@ -29,6 +35,14 @@ ENVIRONMENT = {
     "TERM": "xterm-256color",
 }
 """All that the guest sees of an environment; nothing of the host's."""
+
+
+PLAIN_DEVICES: Mapping[str, Driver] = {
+    "full": FullDriver(),
+    "random": RandomDriver(),
+    "urandom": RandomDriver(),
+    "zero": ZeroDriver(),
+}
 
 
 class Interpreter:
@@ -85,7 +99,8 @@ class Interpreter:
         filesystem.add_image({"/usr/bin/python": b"", **image})
         self.program.files.chdir_to(HOME)
         null, output = Device(NullDriver()), Device(OutputDriver(2))
-        nodes = {"null": null, "urandom": Device(RandomDriver())}
+        nodes = {"null": null, "stdin": null, "stdout": output, "stderr": output}
+        nodes |= {name: Device(driver) for name, driver in PLAIN_DEVICES.items()}
         nodes |= {name: Device(driver) for name, driver in devices.items()}
         dev = filesystem.make_directories("/dev")
         for name, node in nodes.items():

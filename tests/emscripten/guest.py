@@ -17,6 +17,7 @@ from rlm_kernel.emscripten.imports import Import
 from rlm_kernel.emscripten.locations import Locations
 from rlm_kernel.emscripten.metadata import MetadataCalls
 from rlm_kernel.emscripten.network import NetworkCalls
+from rlm_kernel.emscripten.pipes import PipeCalls
 from rlm_kernel.emscripten.polling import PollCalls
 from rlm_kernel.emscripten.process import ProcessCalls
 from rlm_kernel.emscripten.wasi import WasiCalls
@@ -28,6 +29,7 @@ GROUPS = (
     Locations,
     MetadataCalls,
     NetworkCalls,
+    PipeCalls,
     PollCalls,
     ProcessCalls,
     WasiCalls,

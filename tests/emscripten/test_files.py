@@ -15,6 +15,7 @@ from rlm_kernel.emscripten.files import (
     F_GETFD,
     F_GETFL,
     F_GETLK,
+    F_SETFD,
     F_SETFL,
     F_SETLK,
 )
@@ -300,7 +301,9 @@ def test_a_descriptor_is_controlled(guest: Guest) -> None:
     assert control(F_GETFL) == d.O_RDWR
     assert control(F_DUPFD, 5) == 5
     assert control(F_DUPFD, -1) == -Errno.EINVAL
-    assert control(F_GETFD) == control(F_SETLK) == 0
+    assert control(F_SETLK) == 0
+    assert (control(F_GETFD), control(F_SETFD), control(F_GETFD)) == (1, 0, 0)
+    assert (control(F_SETFD, 1), control(F_GETFD)) == (0, 1)
     assert control(99) == -Errno.EINVAL
     lock = guest.put(b"\1\0")
     assert control(F_GETLK, lock) == 0

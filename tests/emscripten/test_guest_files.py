@@ -15,6 +15,7 @@ from rlm_kernel.emscripten import Errno
 from rlm_kernel.sandbox import Sandbox
 from tests.emscripten.file_programs import FILE_PROGRAMS
 from tests.emscripten.library_programs import LIBRARY_PROGRAMS
+from tests.emscripten.system_programs import SYSTEM_PROGRAMS
 
 PRELUDE = """
 import errno, io, os, pathlib, shutil, stat, sys, tempfile, time
@@ -46,7 +47,7 @@ def read(path):
         return file.read()
 """
 
-PROGRAMS = FILE_PROGRAMS | LIBRARY_PROGRAMS
+PROGRAMS = FILE_PROGRAMS | LIBRARY_PROGRAMS | SYSTEM_PROGRAMS
 
 
 def native(code: str, folder: Path) -> str:
@@ -131,23 +132,6 @@ def test_the_guests_errnos_are_the_hosts(box: Sandbox) -> None:
     # Python knows this number by its other name.
     numbers["EOPNOTSUPP"] = numbers["ENOTSUP"]
     assert {name.name: name.value for name in Errno}.items() <= numbers.items()
-
-
-def test_there_is_no_network_and_that_is_said(box: Sandbox) -> None:
-    printed = in_guest(
-        box,
-        "import socket\n"
-        "for ask in (socket.gethostbyname, lambda name: socket.getaddrinfo(name, 80)):\n"
-        "    try: ask('example.com')\n"
-        "    except socket.gaierror: print('no such name')\n"
-        "try: socket.create_connection(('127.0.0.1', 80))\n"
-        "except OSError: print('no socket')",
-    )
-    assert printed.splitlines() == ["no such name", "no such name", "no socket"]
-
-
-def test_there_is_no_shell_and_that_is_said(box: Sandbox) -> None:
-    assert in_guest(box, "print(os.system('true'))") == "-1\n"
 
 
 def test_a_signal_to_itself_reaches_its_handler(box: Sandbox) -> None:
