@@ -206,8 +206,22 @@ def test_the_traceback_of_an_interrupt_ends_at_the_users_line(box: Sandbox, last
 
 def test_an_interrupt_is_for_the_running_request_alone(box: Sandbox) -> None:
     """The signal alone, without word of which request it is for, does nothing."""
-    code = "import signal\nsignal.raise_signal(signal.SIGINT)\n'went on'"
+    code = "import signal, sys\nsignal.getsignal(signal.SIGINT)(2, sys._getframe())\n'went on'"
     assert box.execute(code).result == "'went on'"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import signal; signal.raise_signal(signal.SIGINT)",
+        "import os; os.kill(os.getpid(), 2)",
+        "import _thread; _thread.interrupt_main()",
+    ],
+)
+def test_code_may_interrupt_itself(shared_box: Sandbox, code: str) -> None:
+    result = shared_box.execute(code)
+    assert result.error is not None
+    assert (result.error.ename, result.state) == ("KeyboardInterrupt", "kept")
 
 
 def test_the_line_knows_that_it_does_not_wait_after_an_interrupt(box: Sandbox) -> None:
