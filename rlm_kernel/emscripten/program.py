@@ -219,5 +219,7 @@ class Program:
 
         A trap in there leaves the guest's stack as it was then: it ends the guest.
         """
-        function = self.calls.describe(self.exports.function(name)._func)
-        return self.calls.call(function, arguments)
+        return self._call_back(self.exports.function(name), *arguments)
+
+    def _call_back(self, function: wasmtime.Func, *arguments: int) -> int:
+        return self.calls.call(self.calls.describe(function._func), arguments)
