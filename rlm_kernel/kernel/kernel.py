@@ -15,8 +15,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from rlm_kernel.kernel.caller import Caller, Nobody
-from rlm_kernel.kernel.comms import for_clients
 from rlm_kernel.kernel.contents import ExecuteContent, ShutdownContent
+from rlm_kernel.kernel.guest_content import for_clients
 from rlm_kernel.kernel.message import Channel, Message, Mint
 from rlm_kernel.kernel.publisher import Publisher
 from rlm_kernel.kernel.questions import Questions

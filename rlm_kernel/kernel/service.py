@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from rlm_kernel.errors import RLMKernelError
-from rlm_kernel.kernel.comms import COMM_MESSAGES, for_guest
 from rlm_kernel.kernel.contents import ExecuteContent, error_content, malformed_content
+from rlm_kernel.kernel.guest_content import COMM_MESSAGES, for_guest
 from rlm_kernel.kernel.info import kernel_info
 from rlm_kernel.kernel.message import Content, Mint
 from rlm_kernel.kernel.publisher import Publisher
@@ -137,7 +137,7 @@ class Service:
     async def _ask_guest(self, request: Request, content: Content) -> Reply:
         return await self._session.request(
             request.message.kind,
-            content,
+            for_guest(request.message, content),
             request_id=request.id,
             timeout=request.time_limit,
             buffers=request.message.buffers,
@@ -145,7 +145,7 @@ class Service:
 
     async def _pass_on(self, request: Request) -> None:
         """Answers with what the guest answers; a loss that this tells of is kept for a cell."""
-        reply = await self._ask_guest(request, for_guest(request.message))
+        reply = await self._ask_guest(request, request.content)
         self._untold_loss |= reply.state == "lost"
         content = reply.content
         if request.message.kind == "comm_info_request" and content.get("status") != "ok":
