@@ -12,6 +12,7 @@ RLMKernelError
 │   ├── SandboxClosed           used after close()
 │   └── FileError               a file of the session that cannot be read or written
 │       └── FileMissing
+├── SubshellError               a subshell that does not exist, or one too many
 ├── ManagerError                what the manager's HTTP interface answers
 │   ├── BadRequest
 │   ├── Unauthorized            no token, or not the right one
@@ -113,6 +114,12 @@ class FileMissing(FileError):
     """The session has no file at this path."""
 
     code = "file_not_found"
+
+
+class SubshellError(RLMKernelError):
+    """A subshell of a kernel does not exist, or there are as many as there may be."""
+
+    code = "subshell_error"
 
 
 class ManagerError(RLMKernelError):

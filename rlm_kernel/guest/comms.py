@@ -30,9 +30,9 @@ class Comms:
     def handle(self, kind: str, content: Content, buffers: Sequence[bytes]) -> Content:
         """Calls the handler of a comm message; what that raises is logged."""
         fields = dict(content)
-        metadata = fields.pop("metadata", {})
+        metadata, header = fields.pop("metadata", {}), fields.pop("header", {})
         message = {
-            "header": {"msg_type": kind},
+            "header": header,
             "parent_header": {},
             "metadata": metadata,
             "content": {"data": {}, **fields},

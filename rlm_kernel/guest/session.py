@@ -24,6 +24,7 @@ from rlm_kernel.guest.execution import Execution
 from rlm_kernel.guest.frames import Frame
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.introspection import Introspection
+from rlm_kernel.guest.kernel import current_header
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
 from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
@@ -121,6 +122,7 @@ class Session:
         frame = self._link.take()  # not before: what runs until then may have to be interrupted
         current_request.set(frame.request_id)
         self._events.begin()
+        current_header.set(frame.content.get("header", {}))
         stdin_allowed.set(bool(frame.content.get("allow_stdin", False)))
         try:
             content = await self._respond(frame)

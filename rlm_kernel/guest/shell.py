@@ -17,6 +17,7 @@ from traitlets.config import Config
 from rlm_kernel.guest.bundles import shortened
 from rlm_kernel.guest.display import EventPublisher, ResultHook
 from rlm_kernel.guest.events import Events
+from rlm_kernel.guest.kernel import KernelHandle
 from rlm_kernel.guest.stack import Stack, cut_own_end
 
 ERROR_TEXT_MAX = 1 << 16
@@ -40,6 +41,7 @@ class SessionShell(InteractiveShell):
     payload_manager: PayloadManager
 
     emitter: Events
+    kernel: KernelHandle
     interrupted = False
     ended = False
     last_error: dict[str, Any] | None = None
@@ -51,7 +53,13 @@ class SessionShell(InteractiveShell):
         config.HistoryManager.db_log_output = True
         ResultHook.events = EventPublisher.events = cls.emitter = events
         shell: SessionShell = cls.instance(config=config)
+        shell.kernel = KernelHandle(events)
         return shell
+
+    @property
+    def parent_header(self) -> dict[str, Any]:
+        """The message that is being served, by ipykernel's name for it."""
+        return self.kernel.get_parent()
 
     def init_hooks(self) -> None:
         super().init_hooks()

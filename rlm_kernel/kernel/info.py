@@ -35,5 +35,5 @@ def kernel_info() -> Content:
             {"text": "IPython reference", "url": "https://ipython.readthedocs.io/en/stable"},
         ],
         "debugger": False,
-        "supported_features": [],
+        "supported_features": ["kernel subshells"],
     }

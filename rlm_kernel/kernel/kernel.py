@@ -14,25 +14,28 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from rlm_kernel.errors import SubshellError
 from rlm_kernel.kernel.caller import Caller, Nobody
-from rlm_kernel.kernel.comms import for_clients
 from rlm_kernel.kernel.contents import ExecuteContent, ShutdownContent
+from rlm_kernel.kernel.guest_content import for_clients
 from rlm_kernel.kernel.message import Channel, Message, Mint
 from rlm_kernel.kernel.publisher import Publisher
 from rlm_kernel.kernel.questions import Questions
-from rlm_kernel.kernel.request import Origin, Origins, Request, RequestLine
+from rlm_kernel.kernel.request import Origin, Origins, Request
 from rlm_kernel.kernel.service import GUEST_MESSAGES, Service
 from rlm_kernel.kernel.sink import Client, GuestSession, Sink
+from rlm_kernel.kernel.subshells import Subshells
 from rlm_kernel.sandbox import Event, ExecutionResult
 
 
 class Kernel:
     """One session as a Jupyter kernel, on the running event loop.
 
-    Everyone's requests wait in one line and are served in the order in which they came; control
-    requests never wait. `executions` counts the cells that have run, `last_activity` is when the
-    line last began or ended a request (UTC). `on_shutdown(restart)` is awaited when a client has
-    asked for a shutdown, after it was answered; without one the kernel restarts or closes itself.
+    Everyone's requests wait in one line, and in one more for each subshell, and are served in the
+    order in which they came; control requests never wait. `executions` counts the cells that have
+    run, `last_activity` is when a request last began or ended (UTC). `on_shutdown(restart)` is
+    awaited when a client has asked for a shutdown, after it was answered; without one the kernel
+    restarts or closes itself.
     """
 
     def __init__(self, session: GuestSession, kernel_id: str | None = None) -> None:
@@ -46,9 +49,9 @@ class Kernel:
         self._publisher = Publisher(self.mint)
         self._questions = Questions(session, self.mint)
         self._origins = Origins()
-        self._line = RequestLine(self._serve)
+        self._line = Subshells(self._serve)
         self._service = Service(
-            session, self.mint, self._publisher, emit=self._on_event, abort=self._line.abort
+            session, self.mint, self._publisher, emit=self._on_event, subshells=self._line
         )
         self._shutdowns: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -108,15 +111,22 @@ class Kernel:
         elif channel == "control" and message.kind not in GUEST_MESSAGES:
             self._service.serve_now(request)
         else:
+            self._put(request)
+
+    def _put(self, request: Request) -> None:
+        try:
             self._line.put(request)
+        except SubshellError as error:
+            self._service.refuse(request, error)
 
     def interrupt(self) -> None:
         """Raises KeyboardInterrupt in the running cell, if any."""
         self._session.interrupt()
 
     async def restart(self) -> None:
-        """Gives the kernel a fresh session; cells that wait in line are aborted."""
-        self._line.abort()
+        """Gives the kernel a fresh session without subshells; cells that wait are aborted."""
+        self._line.abort_all()
+        self._line.delete_all()
         await self._session.restart()
         self._publisher.status("starting")
         if not self._line.busy:

@@ -10,14 +10,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rlm_kernel.errors import RLMKernelError
-from rlm_kernel.kernel.comms import COMM_MESSAGES, for_guest
+from rlm_kernel.errors import RLMKernelError, SubshellError
 from rlm_kernel.kernel.contents import ExecuteContent, error_content, malformed_content
+from rlm_kernel.kernel.guest_content import COMM_MESSAGES, for_guest
 from rlm_kernel.kernel.info import kernel_info
 from rlm_kernel.kernel.message import Content, Mint
 from rlm_kernel.kernel.publisher import Publisher
 from rlm_kernel.kernel.request import Request
-from rlm_kernel.kernel.sink import Client, GuestSession
+from rlm_kernel.kernel.sink import GuestSession
+from rlm_kernel.kernel.subshells import Subshells
 from rlm_kernel.kernel.usage import Usage
 from rlm_kernel.sandbox import Event, Reply, State
 
@@ -29,6 +30,9 @@ GUEST_MESSAGES = COMM_MESSAGES | {
     "history_request",
     "comm_info_request",
 }
+SUBSHELL_MESSAGES = frozenset(
+    {"create_subshell_request", "delete_subshell_request", "list_subshell_request"}
+)
 SHOWN_KIND = 80
 LOST_BEFORE = (
     "rlm-kernel: the session's process ended before this cell ran, and all variables of earlier "
@@ -49,8 +53,7 @@ log = logging.getLogger(__name__)
 class Service:
     """Answers requests, with the session where it takes one.
 
-    `emit` takes what the kernel has to say as if the running code had said it; `abort` is called
-    with a client whose cell failed, so that its waiting cells are not run.
+    `emit` takes what the kernel has to say as if the running code had said it.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Service:
         mint: Mint,
         publisher: Publisher,
         emit: Callable[[Event], None],
-        abort: Callable[[Client], None],
+        subshells: Subshells,
     ) -> None:
         self.ports: Mapping[str, int] = {}
         self.closing = False
@@ -69,7 +72,7 @@ class Service:
         self._usage = Usage()
         self._publisher = publisher
         self._emit = emit
-        self._abort = abort
+        self._subshells = subshells
 
     async def serve(self, request: Request) -> None:
         """Answers a request that may need the session."""
@@ -86,6 +89,12 @@ class Service:
         """Answers a request that does not need the session."""
         self._publisher.status("busy", request.header)
         self._answer_alone(request)
+        self._publisher.status("idle", request.header)
+
+    def refuse(self, request: Request, error: RLMKernelError) -> None:
+        """Answers a request that cannot be served."""
+        self._publisher.status("busy", request.header)
+        self._fail(request, self._failure(request, error))
         self._publisher.status("idle", request.header)
 
     def interrupt(self, request: Request) -> None:
@@ -124,6 +133,8 @@ class Service:
         kind = request.message.kind
         if kind == "kernel_info_request":
             self._reply(request, kernel_info())
+        elif kind in SUBSHELL_MESSAGES:
+            self._manage_subshells(request)
         elif kind == "usage_request":
             self._reply(request, self._usage.read(self._session.pid))
         elif kind == "debug_request":
@@ -134,10 +145,23 @@ class Service:
             log.warning("unknown message type %r on %s", kind[:SHOWN_KIND], request.channel)
             self._reply(request, error_content("UnknownMessageType", kind[:SHOWN_KIND]))
 
+    def _manage_subshells(self, request: Request) -> None:
+        content: Content = {"status": "ok"}
+        try:
+            if request.message.kind == "create_subshell_request":
+                content["subshell_id"] = self._subshells.create()
+            elif request.message.kind == "delete_subshell_request":
+                self._subshells.delete(request.content.get("subshell_id"))
+            else:
+                content["subshell_id"] = self._subshells.ids
+        except SubshellError as error:
+            content = self._failure(request, error)
+        self._reply(request, content)
+
     async def _ask_guest(self, request: Request, content: Content) -> Reply:
         return await self._session.request(
             request.message.kind,
-            content,
+            for_guest(request.message, content),
             request_id=request.id,
             timeout=request.time_limit,
             buffers=request.message.buffers,
@@ -145,7 +169,7 @@ class Service:
 
     async def _pass_on(self, request: Request) -> None:
         """Answers with what the guest answers; a loss that this tells of is kept for a cell."""
-        reply = await self._ask_guest(request, for_guest(request.message))
+        reply = await self._ask_guest(request, request.content)
         self._untold_loss |= reply.state == "lost"
         content = reply.content
         if request.message.kind == "comm_info_request" and content.get("status") != "ok":
@@ -169,7 +193,7 @@ class Service:
         self._reply(request, {"execution_count": 0, "payload": []} | reply.content, facts)
         if status != "ok" and asked.stop_on_error and not asked.silent:
             self._publisher.drain()
-            self._abort(request.client)
+            self._subshells.abort_behind(request)
 
     def _told_state(self, request: Request, reply: Reply) -> State:
         """What became of the session's variables, said as output of the cell if they are lost.
