@@ -5,6 +5,7 @@ from __future__ import annotations
 from rlm_kernel.sandbox.capture import Capture, ExecutionError, ExecutionResult
 from rlm_kernel.sandbox.events import Event, Reply, State
 from rlm_kernel.sandbox.limits import Limits
+from rlm_kernel.sandbox.rotation import ZygoteRotation
 from rlm_kernel.sandbox.sandbox import Sandbox
 from rlm_kernel.sandbox.session import Session
 from rlm_kernel.sandbox.zygote import Zygote
@@ -20,4 +21,5 @@ __all__ = [
     "Session",
     "State",
     "Zygote",
+    "ZygoteRotation",
 ]
