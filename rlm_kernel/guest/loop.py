@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rlm_kernel.guest.link import Link
+from rlm_kernel.guest.reserve import Reserve
 
 
 class LinkSelector:
@@ -25,8 +26,10 @@ class LinkSelector:
 class SessionLoop(asyncio.BaseEventLoop):
     """Runs tasks, timers and callbacks. Sockets, pipes and subprocesses do not exist."""
 
-    def __init__(self, link: Link, on_frames: Callable[[], None]) -> None:
+    def __init__(self, link: Link, on_frames: Callable[[], None], reserve: Reserve) -> None:
         super().__init__()
+        self._on_frames = on_frames
+        self._reserve = reserve
         self._selector = LinkSelector(link, on_frames)
 
     def _process_events(self, event_list: list[Any]) -> None:
@@ -36,9 +39,12 @@ class SessionLoop(asyncio.BaseEventLoop):
         """There is no other thread that could need to wake the loop."""
 
     def run_until_closed(self) -> None:
-        """Runs for ever, through interrupts that hit the loop between two of its tasks."""
+        """Runs for ever, through what hits the loop itself: interrupts, and the end of memory."""
         while not self.is_closed():
             try:
                 self.run_forever()
             except KeyboardInterrupt:
                 continue
+            except MemoryError:
+                self._reserve.release()
+                self.call_soon(self._on_frames)
