@@ -140,6 +140,18 @@ class SandboxSettings(Settings):
         validation_alias="RLM_KERNEL_CPU_SECONDS",
         description="seconds of CPU time that one cell may take",
     )
+    zygote_sessions: int = Field(
+        default=1000,
+        ge=1,
+        validation_alias="RLM_KERNEL_ZYGOTE_SESSIONS",
+        description="sessions that come from one zygote before a fresh one takes over",
+    )
+    zygote_seconds: float = Field(
+        default=86400.0,
+        gt=0,
+        validation_alias="RLM_KERNEL_ZYGOTE_SECONDS",
+        description="seconds for which sessions come from one zygote",
+    )
     interrupt_grace: float = Field(
         default=2.0,
         ge=0,

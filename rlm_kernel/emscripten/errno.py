@@ -40,6 +40,7 @@ class Errno(IntEnum):
     EPIPE = 64
     ERANGE = 68
     ESPIPE = 70
+    ESTALE = 72
     EXDEV = 75
     EOPNOTSUPP = 138
 

@@ -11,6 +11,7 @@ from rlm_kernel.emscripten.nodes import (
     RegularFile,
     Symlink,
     expect_directory,
+    expect_file,
 )
 from rlm_kernel.emscripten.quota import Quota
 from rlm_kernel.emscripten.resolution import wall_clock_ns
@@ -164,6 +165,15 @@ class FileSystem:
         file = RegularFile(self.quota, permissions, image)
         self.attach(parent, name, file)
         return file
+
+    def place_file(self, path: str, file: RegularFile) -> None:
+        """Enters a file without a name at a path, in place of a regular file that was there."""
+        parent, name = self.locate_target(path)
+        existing = parent if name == "" else parent.entries.get(name)
+        if existing is not None:
+            file.permissions = expect_file(existing).permissions
+            self.detach(parent, name)
+        self.attach(parent, name, file)
 
     def make_file(self, path: str, start: Directory | None, permissions: int) -> RegularFile:
         """A new, empty file."""

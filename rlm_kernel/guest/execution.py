@@ -12,6 +12,7 @@ from rlm_kernel.guest.events import Events, current_request
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
+from rlm_kernel.guest.reserve import Reserve
 from rlm_kernel.guest.shell import SessionShell, content_of, exit_status
 from rlm_kernel.guest.stack import Stack
 
@@ -29,12 +30,14 @@ class Execution:
         loop: SessionLoop,
         shell: SessionShell,
         events: Events,
+        reserve: Reserve,
     ) -> None:
         self._interrupts = interrupts
         self._link = link
         self._loop = loop
         self._shell = shell
         self._events = events
+        self._reserve = reserve
         self._cell: asyncio.Task[Any] | None = None
         self._request_id = ""
         self._in_user_code = False
@@ -155,6 +158,7 @@ class Execution:
         or of one that keeps the loop to itself. Raised anywhere else it would hit the session's
         own code, so there a waiting cell is cancelled.
         """
+        self._reserve.release_if_scarce()
         if self._is_meant():
             self._end_what_runs(Stack(frame))
         self._link.end_wait()  # what was read meanwhile may be what is waited for

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.refusals import no_names, no_network, no_subprocesses
+from rlm_kernel.guest.reserve import Reserve
 
 
 class LinkSelector:
@@ -26,8 +27,10 @@ class LinkSelector:
 class SessionLoop(asyncio.BaseEventLoop):
     """Runs tasks, timers and callbacks. Sockets, pipes and subprocesses are refused."""
 
-    def __init__(self, link: Link, on_frames: Callable[[], None]) -> None:
+    def __init__(self, link: Link, on_frames: Callable[[], None], reserve: Reserve) -> None:
         super().__init__()
+        self._on_frames = on_frames
+        self._reserve = reserve
         self._selector = LinkSelector(link, on_frames)
 
     def _process_events(self, event_list: list[Any]) -> None:
@@ -48,9 +51,12 @@ class SessionLoop(asyncio.BaseEventLoop):
         raise no_subprocesses()
 
     def run_until_closed(self) -> None:
-        """Runs for ever, through interrupts that hit the loop between two of its tasks."""
+        """Runs for ever, through what hits the loop itself: interrupts, and the end of memory."""
         while not self.is_closed():
             try:
                 self.run_forever()
             except KeyboardInterrupt:
                 continue
+            except MemoryError:
+                self._reserve.release()
+                self.call_soon(self._on_frames)

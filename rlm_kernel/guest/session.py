@@ -27,6 +27,7 @@ from rlm_kernel.guest.introspection import Introspection
 from rlm_kernel.guest.kernel import current_header
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
+from rlm_kernel.guest.reserve import Reserve
 from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
 from rlm_kernel.guest.streams import OutputStream
 
@@ -51,11 +52,14 @@ class Session:
     def __init__(self, budget: Budget) -> None:
         interrupts = Interrupts()
         self._link = Link(interrupts)
-        self._loop = SessionLoop(self._link, self._take_next)
+        self._reserve = reserve = Reserve()
+        self._loop = SessionLoop(self._link, self._take_next, reserve)
         asyncio.set_event_loop(self._loop)
         self._events = events = Events(self._link, interrupts, budget)
-        self._shell = SessionShell.create(events)
-        self._execution = Execution(interrupts, self._link, self._loop, self._shell, events)
+        self._shell = SessionShell.create(events, reserve)
+        self._execution = Execution(
+            interrupts, self._link, self._loop, self._shell, events, reserve
+        )
         self._comms = Comms(events)
         introspection = Introspection(self._shell)
         self._answers: dict[str, Callable[[Content], Content]] = {
@@ -127,17 +131,20 @@ class Session:
         try:
             content = await self._respond(frame)
         except BaseException as error:
+            self._reserve.release_for(error)
             content = {"status": "error", **content_of(error)}
         finally:
             self._running = None
             self._loop.call_soon(self._take_next)
         self._reply(frame.request_id, content)
+        self._reserve.fill()
 
     def _reply(self, request_id: str, content: Content) -> None:
         """Sends the reply, or, where that cannot be done, one that says why."""
         try:
             self._events.reply(request_id, content)
         except Exception as error:
+            self._reserve.release_for(error)
             reason = f"the reply could not be sent: {shortened(text_of(error), ERROR_TEXT_MAX)}"
             minimal = {"status": "error", "ename": type(error).__name__, "evalue": reason}
             self._events.reply(request_id, {**minimal, "traceback": []})

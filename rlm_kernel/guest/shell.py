@@ -18,6 +18,7 @@ from rlm_kernel.guest.bundles import shortened
 from rlm_kernel.guest.display import EventPublisher, ResultHook
 from rlm_kernel.guest.events import Events
 from rlm_kernel.guest.kernel import KernelHandle
+from rlm_kernel.guest.reserve import Reserve
 from rlm_kernel.guest.stack import Stack, cut_own_end
 
 ERROR_TEXT_MAX = 1 << 16
@@ -42,15 +43,17 @@ class SessionShell(InteractiveShell):
 
     emitter: Events
     kernel: KernelHandle
+    reserve: Reserve
     interrupted = False
     ended = False
     last_error: dict[str, Any] | None = None
 
     @classmethod
-    def create(cls, events: Events) -> SessionShell:
+    def create(cls, events: Events, reserve: Reserve) -> SessionShell:
         config = Config()
         config.HistoryManager.hist_file = ":memory:"  # which also needs no thread
         config.HistoryManager.db_log_output = True
+        cls.reserve = reserve
         ResultHook.events = EventPublisher.events = cls.emitter = events
         shell: SessionShell = cls.instance(config=config)
         shell.kernel = KernelHandle(events)
@@ -88,6 +91,7 @@ class SessionShell(InteractiveShell):
         raise OSError(NO_COMMANDS.strip())
 
     def showtraceback(self, *arguments: Any, **options: Any) -> None:
+        self.reserve.release_for(sys.exception())
         if not Stack(sys._getframe()).uses(self.user_ns):
             self.ended = True
         super().showtraceback(*arguments, **options)

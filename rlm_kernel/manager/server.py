@@ -23,7 +23,7 @@ from rlm_kernel.manager.handlers.base import Services
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.traffic import Traffic
 from rlm_kernel.manager.zygotes import ZygoteKeeper
-from rlm_kernel.sandbox import Limits, Zygote
+from rlm_kernel.sandbox import Limits, Zygote, ZygoteRotation
 from rlm_kernel.settings import ManagerSettings
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,14 @@ class ManagerServer:
         self._settings = settings
         self._sockets = _bind(settings)
         self._traffic = Traffic()
-        self.zygotes = ZygoteKeeper(start_zygote or _starter(settings))
+        self.zygotes = ZygoteKeeper(
+            partial(
+                ZygoteRotation.begin,
+                start_zygote or _starter(settings),
+                settings.zygote_sessions,
+                settings.zygote_seconds,
+            )
+        )
         self.manager = Manager(
             self.zygotes, max_sessions=settings.max_sessions, session_ttl=settings.session_ttl
         )

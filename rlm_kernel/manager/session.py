@@ -71,7 +71,7 @@ class ManagedSession:
         """Run a cell, after those before it. Raises SessionBusy if it must not wait but would."""
         if not queue and self.status == "busy":
             raise SessionBusy(f"session {self.id} is running a cell")
-        with self._in_use():
+        with self.in_use():
             return await self._kernel.execute(code, timeout=timeout)
 
     def interrupt(self) -> None:
@@ -80,24 +80,23 @@ class ManagedSession:
 
     async def restart(self) -> None:
         """Begin anew, without the variables; whoever is attached stays so."""
-        with self._in_use():
+        with self.in_use():
             await self._kernel.restart()
 
     def connection(self) -> dict[str, Any]:
         """Jupyter connection info; from now on the kernel listens on its ports."""
-        with self._in_use():
+        with self.in_use():
             if self._transport is None:
                 self._transport = ZMQTransport(self._kernel)
             return self._transport.connection_info()
 
-    async def put_file(self, path: str, data: bytes, *, append: bool) -> None:
-        """Write, or append to, a file of the session. Raises FileError."""
-        with self._in_use():
-            await self._session.put_file(path, data, append=append)
+    def upload(self, path: str) -> sandbox.Upload:
+        """A file on its way into the session; use it within `in_use`."""
+        return self._session.upload(path)
 
     async def get_file(self, path: str) -> bytes:
         """The bytes of a file of the session. Raises FileError."""
-        with self._in_use():
+        with self.in_use():
             return await self._session.get_file(path)
 
     async def close(self) -> None:
@@ -110,7 +109,8 @@ class ManagedSession:
         await (self.restart() if restart else self._end())
 
     @contextlib.contextmanager
-    def _in_use(self) -> Iterator[None]:
+    def in_use(self) -> Iterator[None]:
+        """Keeps the session from expiring; SandboxClosed becomes SessionNotFound."""
         self._requests += 1
         try:
             yield

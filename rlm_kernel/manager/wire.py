@@ -88,12 +88,16 @@ class Deleted(Wire):
 
 
 class Health(Wire):
-    """Answer to `GET /health`: the manager is alive. `zygote` says whether sessions can start."""
+    """Answer to `GET /health`: the manager is alive. `zygote` says whether sessions can start.
+
+    `unsealed` names the layers of the seal that sessions lack on this system; null until known.
+    """
 
     status: Literal["alive"] = "alive"
     version: str
     zygote: Literal["starting", "ready", "failed", "closed"]
     sessions: int
+    unsealed: tuple[str, ...] | None = None
 
 
 class Readiness(Wire):

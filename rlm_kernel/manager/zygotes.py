@@ -5,16 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from rlm_kernel.errors import NotReady, SandboxClosed, ZygoteError
-from rlm_kernel.sandbox import Session, Zygote
+from rlm_kernel.sandbox import Session
 
 _log = logging.getLogger(__name__)
 
 _CLOSING = "the manager is closing down"
 
 State = Literal["starting", "ready", "failed", "closed"]
+
+
+class Source(Protocol):
+    """What sessions come from: a zygote, or zygotes in succession."""
+
+    @property
+    def unsealed(self) -> tuple[str, ...]: ...
+
+    async def spawn(self) -> Session: ...
+
+    async def close(self) -> None: ...
 
 
 class ZygoteKeeper:
@@ -24,9 +35,9 @@ class ZygoteKeeper:
     dies later starts anew by itself, and nobody's request is lost over it.
     """
 
-    def __init__(self, start: Callable[[], Awaitable[Zygote]] = Zygote.start) -> None:
+    def __init__(self, start: Callable[[], Awaitable[Source]]) -> None:
         self._start = start
-        self._boot: asyncio.Task[Zygote] | None = None
+        self._boot: asyncio.Task[Source] | None = None
         self._closed = False
 
     @property
@@ -36,6 +47,13 @@ class ZygoteKeeper:
         if self._boot is None or not self._boot.done():
             return "starting"
         return "failed" if self._boot.cancelled() or self._boot.exception() else "ready"
+
+    @property
+    def unsealed(self) -> tuple[str, ...] | None:
+        """The layers of the seal that sessions lack; None as long as that is not known."""
+        if self._boot is None or self.state != "ready":
+            return None
+        return self._boot.result().unsealed
 
     async def ready(self) -> None:
         """Start the zygote unless it is up, and wait for it. Raises what its start raises."""
@@ -61,13 +79,13 @@ class ZygoteKeeper:
         if not boot.cancelled() and not boot.exception():
             await boot.result().close()
 
-    async def _spawn_from(self, zygote: Zygote) -> Session:
+    async def _spawn_from(self, zygote: Source) -> Session:
         try:
             return await zygote.spawn()
         except SandboxClosed as error:
             raise NotReady(_CLOSING) from error
 
-    async def _current(self) -> Zygote:
+    async def _current(self) -> Source:
         if self._closed:
             raise NotReady(_CLOSING)
         if self._boot is None or self.state == "failed":
@@ -81,7 +99,7 @@ class ZygoteKeeper:
         return boot.result()
 
 
-def _note(boot: asyncio.Task[Zygote]) -> None:
+def _note(boot: asyncio.Task[Source]) -> None:
     if boot.cancelled():
         return
     if error := boot.exception():

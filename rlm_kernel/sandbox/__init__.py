@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from rlm_kernel.sandbox.capture import Capture, ExecutionError, ExecutionResult
 from rlm_kernel.sandbox.events import Event, Reply, State
+from rlm_kernel.sandbox.file_transfer import Upload
 from rlm_kernel.sandbox.limits import Limits
+from rlm_kernel.sandbox.rotation import ZygoteRotation
 from rlm_kernel.sandbox.sandbox import Sandbox
 from rlm_kernel.sandbox.session import Session
 from rlm_kernel.sandbox.zygote import Zygote
@@ -19,5 +21,7 @@ __all__ = [
     "Sandbox",
     "Session",
     "State",
+    "Upload",
     "Zygote",
+    "ZygoteRotation",
 ]

@@ -7,15 +7,18 @@ from typing import Any
 
 from rlm_kernel.emscripten.errno import Errno, SyscallError
 from rlm_kernel.emscripten.filesystem import FileSystem
-from rlm_kernel.emscripten.nodes import RegularFile, expect_file
+from rlm_kernel.emscripten.nodes import expect_file
 from rlm_kernel.guest.frames import FRAME_MAX, Frame
+from rlm_kernel.sandbox.uploads import Uploads
 
 READ_MAX = FRAME_MAX // 2
 """Bytes of a file that one answer holds at most, whatever was asked for."""
 
 
 class FileService:
-    """Answers `put_file` and `get_file` frames; relative paths start at `home`.
+    """Answers `put_file`, `drop_file` and `get_file` frames; relative paths start at `home`.
+
+    A file is put in pieces, in order, of which the last one has it appear, whole.
 
     A request that makes no sense is answered as one that fails, by the name of an error number.
     """
@@ -23,8 +26,10 @@ class FileService:
     def __init__(self, filesystem: FileSystem, home: str) -> None:
         self._files = filesystem
         self._home = home
+        self._uploads = Uploads(filesystem)
         self._answers: dict[str, Callable[[Frame], tuple[dict[str, Any], bytes]]] = {
             "put_file": self._put,
+            "drop_file": self._drop,
             "get_file": self._get,
         }
 
@@ -47,19 +52,17 @@ class FileService:
         return path if path.startswith("/") else f"{self._home}/{path}"
 
     def _put(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
-        path, data = self._absolute(frame), frame.buffers[0]
-        folder, _, _ = path.rpartition("/")
-        self._files.make_directories(folder)
-        file = self._opened(path)
-        if not frame.content.get("append"):
-            file.truncate(0)
-        file.write_at(file.size, data)
-        return {"size": file.size}, b""
+        path, data, upload = self._absolute(frame), frame.buffers[0], str(frame.content["upload"])
+        offset, is_last = _count(frame.content["offset"]), bool(frame.content["last"])
+        self._uploads.expect_place(path)
+        size = self._uploads.add(upload, offset, data)
+        if is_last:
+            self._uploads.finish(upload, path)
+        return {"size": size}, b""
 
-    def _opened(self, path: str) -> RegularFile:
-        parent, name = self._files.locate_target(path)
-        node = parent if name == "" else parent.entries.get(name)
-        return self._files.create_file(parent, name) if node is None else expect_file(node)
+    def _drop(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
+        self._uploads.drop(str(frame.content["upload"]))
+        return {"size": 0}, b""
 
     def _get(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
         file = expect_file(self._files.resolve(self._absolute(frame)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rlm_kernel.errors import FileError, FileMissing
+from rlm_kernel.errors import FileError, FileMissing, SandboxError
 from rlm_kernel.guest.frames import Frame
 
 PIECE_BYTES = 4 << 20
@@ -17,6 +19,7 @@ _PROBLEMS = {
     "ENAMETOOLONG": "the name is too long",
     "ELOOP": "too many symbolic links",
     "EINVAL": "is not a path of a regular file",
+    "ESTALE": "the session lost what had been sent of it",
 }
 
 Exchange = Callable[[str, dict[str, Any], bytes], Awaitable[Frame]]
@@ -29,10 +32,20 @@ class FileTransfer:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
-    async def put(self, path: str, data: bytes, append: bool) -> None:
-        for start in range(0, len(data) or 1, PIECE_BYTES):
-            content = {"path": path, "append": append or start > 0}
-            await self._request("put_file", content, data[start : start + PIECE_BYTES])
+    async def put(self, path: str, data: bytes) -> None:
+        """Writes a file: whole, or not at all."""
+        upload = self.upload(path)
+        try:
+            for start in range(0, len(data), PIECE_BYTES):
+                await upload.write(data[start : start + PIECE_BYTES])
+            await upload.finish()
+        except BaseException:
+            await upload.abandon()
+            raise
+
+    def upload(self, path: str) -> Upload:
+        """A file that comes in pieces."""
+        return Upload(self._request, path)
 
     async def get(self, path: str) -> bytes:
         """The bytes that the file had when reading began, as far as they are still there."""
@@ -58,3 +71,44 @@ class FileTransfer:
         if not isinstance(reply.content.get("size"), int) or len(reply.buffers) != 1:
             raise FileError(f"{path}: the session gave an answer of a wrong form")
         return reply
+
+
+class Upload:
+    """A file on its way into the session, which sees nothing of it before `finish` has returned.
+
+    `write` and `finish` raise FileError, and then there is nothing left of it.
+    """
+
+    def __init__(self, request: Exchange, path: str) -> None:
+        self._request = request
+        self._path = path
+        self._id = secrets.token_hex()
+        self._sent = 0
+        self._pending = bytearray()
+        self._begun = self._ended = False
+
+    async def write(self, data: bytes) -> None:
+        """Adds to the file."""
+        self._pending += data
+        while len(self._pending) > PIECE_BYTES:
+            await self._send(PIECE_BYTES, last=False)
+
+    async def finish(self) -> None:
+        """Puts the file under its name, in place of what was there."""
+        await self._send(PIECE_BYTES, last=True)
+        self._ended = True
+
+    async def abandon(self) -> None:
+        """Forgets the file, unless it is finished. Idempotent."""
+        if self._begun and not self._ended:
+            with contextlib.suppress(SandboxError):
+                await self._request("drop_file", {"path": self._path, "upload": self._id}, b"")
+        self._ended = True
+
+    async def _send(self, length: int, *, last: bool) -> None:
+        piece = bytes(self._pending[:length])
+        content = {"path": self._path, "upload": self._id, "offset": self._sent, "last": last}
+        self._begun = True
+        await self._request("put_file", content, piece)
+        self._sent += len(piece)
+        del self._pending[:length]

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,7 @@ from rlm_kernel.sandbox.capture import Capture, ExecutionResult
 from rlm_kernel.sandbox.events import Event, Reply
 from rlm_kernel.sandbox.limits import Limits
 from rlm_kernel.sandbox.loop_thread import LoopThread
+from rlm_kernel.sandbox.rotation import ZygoteRotation
 from rlm_kernel.sandbox.session import Session
 from rlm_kernel.sandbox.zygote import Zygote
 
@@ -151,7 +153,7 @@ class _Host:
 
     def __init__(self) -> None:
         self.loop = LoopThread()
-        self._zygotes: dict[Limits, Zygote] = {}
+        self._zygotes: dict[Limits, ZygoteRotation] = {}
         self._lock = threading.Lock()
         atexit.register(self.close)
 
@@ -159,7 +161,8 @@ class _Host:
         with self._lock:
             zygote = self._zygotes.get(limits)
             if zygote is None:
-                zygote = self._zygotes[limits] = self.loop.run(Zygote.start(limits))
+                first = ZygoteRotation.begin(partial(Zygote.start, limits))
+                zygote = self._zygotes[limits] = self.loop.run(first)
         return self.loop.run(zygote.spawn())
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from rlm_kernel.errors import FileError, SandboxError
 from rlm_kernel.guest.frames import Frame, FrameError
 from rlm_kernel.sandbox.events import Event, Reply, State, is_event, is_reply
-from rlm_kernel.sandbox.file_transfer import FileTransfer
+from rlm_kernel.sandbox.file_transfer import FileTransfer, Upload
 from rlm_kernel.sandbox.incarnation import Incarnation, ProcessSource
 from rlm_kernel.sandbox.limits import Limits
 from rlm_kernel.sandbox.output_meter import OutputMeter
@@ -155,12 +155,16 @@ class Session:
         content = {"value": value, "question": number}
         self._incarnation.process.send(Frame("input_reply", request_id, content))
 
-    async def put_file(self, path: str, data: bytes, *, append: bool = False) -> None:
+    async def put_file(self, path: str, data: bytes) -> None:
         """Writes a file of the session, its folders made; relative paths start at its home.
 
-        Waits for the running cell. Raises FileError.
+        It is there whole, or not at all. Waits for the running cell. Raises FileError.
         """
-        await self._files.put(path, data, append)
+        await self._files.put(path, data)
+
+    def upload(self, path: str) -> Upload:
+        """A file of the session that comes in pieces; it is there whole, or not at all."""
+        return self._files.upload(path)
 
     async def get_file(self, path: str) -> bytes:
         """The bytes of a file of the session. Waits for the running cell. Raises FileError."""

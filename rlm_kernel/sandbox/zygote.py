@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import weakref
 from typing import Any
 
 from rlm_kernel.errors import SandboxClosed, ZygoteError, error_class
@@ -39,8 +38,8 @@ class Zygote:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._turn = asyncio.Lock()
-        self._processes: weakref.WeakSet[SessionProcess] = weakref.WeakSet()
-        self._closed = False
+        self._processes: set[SessionProcess] = set()
+        self._closed = self._retired = False
 
     @classmethod
     async def start(
@@ -67,6 +66,11 @@ class Zygote:
             raise SandboxClosed("the zygote is closed")
         return self._process.pid
 
+    @property
+    def lives(self) -> bool:
+        """Whether its process has been started and not been ended."""
+        return self._process is not None
+
     async def spawn(self) -> Session:
         """A new session, a few milliseconds after. Raises ZygoteError, or SandboxClosed."""
         return Session(self, self.limits, await self.fork())
@@ -85,6 +89,7 @@ class Zygote:
         """A fresh process for a session. Raises ZygoteError, or SandboxClosed."""
         # Given up half-way, the answer would be taken for that of the next request.
         forked = asyncio.ensure_future(self._fork())
+        forked.add_done_callback(lambda _: self._end_if_deserted())
         try:
             return await asyncio.shield(forked)
         except asyncio.CancelledError:
@@ -109,8 +114,22 @@ class Zygote:
     def track(self, process: SessionProcess) -> None:
         """Has the process end with the zygote."""
         self._processes.add(process)
+        process.ended.add_done_callback(lambda _: self._lose(process))
         if self._closed:
             process.kill("the zygote was closed")
+
+    def retire(self) -> None:
+        """Has the zygote end by itself once none of its sessions is left."""
+        self._retired = True
+        self._end_if_deserted()
+
+    def _lose(self, process: SessionProcess) -> None:
+        self._processes.discard(process)
+        self._end_if_deserted()
+
+    def _end_if_deserted(self) -> None:
+        if self._retired and not self._processes and not self._turn.locked():
+            self._end()
 
     async def _ask_for_fork(self) -> SessionProcess:
         """Raises ZygoteError where the zygote says that it cannot, OSError where it is gone."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import threading
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.manager.process import ManagerProcess
 from tests.manager.test_sessions import run
 
 MEGABYTE = 1024 * 1024
@@ -90,3 +93,34 @@ def test_reading_with_a_body_writes_nothing(http: httpx.Client, session: str) ->
 def test_an_unknown_session_is_told_before_the_file_is_sent(http: httpx.Client) -> None:
     answer = http.put("/session/unknown/files/a", content=b"x" * MEGABYTE * 20)
     assert answer.status_code == 404
+
+
+def test_a_file_whose_body_breaks_off_never_comes_to_be(
+    http: httpx.Client, session: str, manager: ManagerProcess
+) -> None:
+    http.put(f"{session}/files/old", content=b"whole")
+    run(http, session, "import os")
+
+    def room() -> str:
+        return str(run(http, session, "os.statvfs('/').f_bfree")["result"])
+
+    before = room()
+    host, port = manager.url.removeprefix("http://").split(":")
+    for name in ("old", "deep/new"):
+        head = f"PUT {session}/files/{name} HTTP/1.1\r\nHost: {host}\r\n"
+        with socket.create_connection((host, int(port))) as sender:
+            sender.sendall(f"{head}Content-Length: {20 * MEGABYTE}\r\n\r\n".encode())
+            sender.sendall(bytes(15 * MEGABYTE))
+            while room() == before:
+                threading.Event().wait(0.05)
+        while room() != before:
+            threading.Event().wait(0.05)
+    assert run(http, session, "os.listdir()")["result"] == "['.ipython', 'old']"
+    assert http.get(f"{session}/files/old").content == b"whole"
+
+
+def test_a_file_that_is_too_large_leaves_the_old_one(http: httpx.Client, session: str) -> None:
+    http.put(f"{session}/files/a", content=b"kept")
+    pieces = (bytes(MEGABYTE) for _ in range(257))
+    assert http.put(f"{session}/files/a", content=pieces).status_code == 413
+    assert http.get(f"{session}/files/a").content == b"kept"

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from rlm_kernel.sandbox.seal import missing_layers
 from tests.manager.process import ManagerProcess
 from tests.processes import alive
 
@@ -183,6 +184,7 @@ def test_another_name_and_another_site_are_refused(http: httpx.Client) -> None:
 def test_health_tells_of_the_zygote_and_ready_runs_a_cell(http: httpx.Client) -> None:
     assert http.post("/session").status_code == 201
     health = http.get("/health").json()
+    assert health["unsealed"] == list(missing_layers())
     assert (health["status"], health["zygote"], health["sessions"]) == ("alive", "ready", 1)
     ready = http.get("/ready")
     assert ready.status_code == 200

@@ -102,3 +102,32 @@ def test_a_closed_sandbox_says_so_and_can_be_closed_again() -> None:
         box.execute("1")
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "taken = []\nwhile True: taken.append(bytes(64))",
+        "taken = []\nsize = 1 << 24\nwhile size > 16:\n"
+        "    try: taken.append(bytearray(size))\n    except MemoryError: size //= 2\n"
+        "while True: taken.append(bytes(3))",
+        "taken = {}\nwhile True: taken[len(taken)] = str(len(taken))",
+    ],
+)
+def test_with_every_byte_taken_the_reply_is_a_memory_error_and_the_session_lives(
+    box: Sandbox, code: str
+) -> None:
+    box.execute("before = 1")
+    result = box.execute(code)
+    assert result.error is not None
+    assert (result.error.ename, result.state) == ("MemoryError", "kept")
+    for _ in range(3):
+        assert box.execute("before").result == "1"
+    assert box.execute("taken = None; 'free'").result == "'free'"
+
+
+def test_a_cell_that_goes_on_without_memory_can_be_interrupted(box: Sandbox) -> None:
+    code = "taken = []\nwhile True:\n    try: taken.append(bytes(64))\n    except MemoryError: pass"
+    result = box.execute(f"before = 1\n{code}", timeout=2)
+    assert (result.status, result.state) == ("timeout", "kept")
+    assert box.execute("taken = None; before").result == "1"

@@ -17,7 +17,10 @@ class Alive(Handler):
         services = self.services
         self.answer(
             Health(
-                version=__version__, zygote=services.zygotes.state, sessions=len(services.manager)
+                version=__version__,
+                zygote=services.zygotes.state,
+                sessions=len(services.manager),
+                unsealed=services.zygotes.unsealed,
             )
         )
 

@@ -1,0 +1,135 @@
+"""Zygotes in succession: what all sessions of one have in common does not stay for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from rlm_kernel.errors import SandboxClosed
+from rlm_kernel.sandbox.process import SessionProcess
+from rlm_kernel.sandbox.session import Session
+from rlm_kernel.sandbox.zygote import Zygote
+
+log = logging.getLogger(__name__)
+
+ZYGOTE_SESSIONS = 1000
+ZYGOTE_SECONDS = 86400.0
+
+RETRY_SECONDS = 60.0
+"""How long the old zygote goes on after its successor did not start, before the next attempt."""
+
+StartZygote = Callable[[], Awaitable[Zygote]]
+
+
+class ZygoteRotation:
+    """Forks sessions from a zygote, and from its successor once it has forked many or is old.
+
+    Sessions of one zygote share its hash seed, so that what one of them learns about it would be
+    good for all to come. The successor boots while the old zygote goes on, which nobody waits for;
+    the old one ends when none of its sessions is left. All of it belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        start: StartZygote,
+        first: Zygote,
+        max_sessions: int = ZYGOTE_SESSIONS,
+        max_seconds: float = ZYGOTE_SECONDS,
+    ) -> None:
+        self.retry_seconds = RETRY_SECONDS
+        self._start = start
+        self._current = first
+        self._max_sessions = max_sessions
+        self._max_seconds = max_seconds
+        self._forks = 0
+        self._next_attempt = 0.0
+        self._born = time.monotonic()
+        self._retired: set[Zygote] = set()
+        self._succession: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def begin(
+        cls,
+        start: StartZygote,
+        max_sessions: int = ZYGOTE_SESSIONS,
+        max_seconds: float = ZYGOTE_SECONDS,
+    ) -> ZygoteRotation:
+        """Starts the first zygote. Raises what `start` raises."""
+        return cls(start, await start(), max_sessions, max_seconds)
+
+    @property
+    def current(self) -> Zygote:
+        """The zygote that the next session comes from."""
+        return self._current
+
+    @property
+    def unsealed(self) -> tuple[str, ...]:
+        """The layers of the seal that sessions lack."""
+        return self._current.unsealed
+
+    async def spawn(self) -> Session:
+        """A new session, a few milliseconds after. Raises ZygoteError, or SandboxClosed."""
+        zygote = self._current
+        return Session(_Lineage(self, zygote), zygote.limits, await self._fork_from(zygote))
+
+    async def fork(self) -> SessionProcess:
+        """A fresh process for a session. Raises ZygoteError, or SandboxClosed."""
+        return await self._fork_from(self._current)
+
+    async def close(self) -> None:
+        """Ends the zygotes and all of their sessions. Idempotent."""
+        self._closed = True
+        if self._succession is not None:
+            self._succession.cancel()
+            await asyncio.wait({self._succession})
+        await asyncio.gather(*(zygote.close() for zygote in (self._current, *self._retired)))
+
+    async def _fork_from(self, zygote: Zygote) -> SessionProcess:
+        if self._closed:
+            raise SandboxClosed("the zygote is closed")
+        process = await zygote.fork()
+        self._forks += 1
+        if self._succession is None and self._is_due():
+            self._succession = asyncio.ensure_future(self._succeed())
+        return process
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        is_old = now - self._born >= self._max_seconds or self._forks >= self._max_sessions
+        return is_old and now >= self._next_attempt
+
+    async def _succeed(self) -> None:
+        try:
+            self._replace(await self._start())
+        except Exception as error:
+            log.error("the next zygote did not start, the old one goes on: %s", error)
+            self._next_attempt = time.monotonic() + self.retry_seconds
+        finally:
+            self._succession = None
+
+    def _replace(self, successor: Zygote) -> None:
+        old, self._current = self._current, successor
+        self._forks, self._born = 0, time.monotonic()
+        self._retired = {zygote for zygote in self._retired if zygote.lives} | {old}
+        old.retire()
+        log.info("a new zygote has taken over")
+
+
+class _Lineage:
+    """Where the sessions of one zygote get their processes from.
+
+    Fresh ones come from the zygote of the day. Copies belong to the old one, with their session.
+    """
+
+    def __init__(self, rotation: ZygoteRotation, zygote: Zygote) -> None:
+        self._rotation = rotation
+        self._zygote = zygote
+
+    async def fork(self) -> SessionProcess:
+        return await self._rotation.fork()
+
+    def track(self, process: SessionProcess) -> None:
+        self._zygote.track(process)
