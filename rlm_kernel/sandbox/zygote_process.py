@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 
 import wasmtime
 
+from rlm_kernel.cache import cache_dir
 from rlm_kernel.emscripten.imports import GuestExit
 from rlm_kernel.errors import ConfigurationError, RLMKernelError, ZygoteError
 from rlm_kernel.guest.frames import Frame
@@ -40,7 +41,6 @@ from rlm_kernel.sandbox.listener import AWAKE, Listener
 from rlm_kernel.sandbox.owner_line import OwnerLine
 from rlm_kernel.sandbox.seal import missing_layers, seal
 from rlm_kernel.sandbox.system_calls import prctl
-from rlm_kernel.settings import cache_dir
 
 STACK_BYTES = 1 << 30
 """Native stack of the thread that runs the guest. The engine's limit (`WASM_STACK_BYTES`) must be
