@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,7 @@ from rlm_kernel.emscripten.imports import GuestExit
 from rlm_kernel.errors import ConfigurationError, RLMKernelError, ZygoteError
 from rlm_kernel.guest.frames import Frame
 from rlm_kernel.progress import progress_for
+from rlm_kernel.pyodide.immortality import make_immortal
 from rlm_kernel.pyodide.installation import ensure_installation
 from rlm_kernel.pyodide.interpreter import HOME, Interpreter
 from rlm_kernel.pyodide.signals import SIGINT, SIGPROF
@@ -68,7 +70,9 @@ class ZygoteProcess:
             sleep=self._line.sleep,
             open_files=limits.open_files,
         )
-        self._files = FileService(self._interpreter.program.filesystem, HOME)
+        program = self._interpreter.program
+        self._line.make_immortal = partial(make_immortal, program.memory)
+        self._files = FileService(program.filesystem, HOME)
 
     def run(self) -> NoReturn:
         """Runs the guest's program: in the zygote until it is told to end, and in each session."""
