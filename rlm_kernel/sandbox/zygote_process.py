@@ -42,6 +42,7 @@ from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES, LINE_SOCKETS, taken_o
 from rlm_kernel.sandbox.listener import AWAKE, Listener
 from rlm_kernel.sandbox.owner_line import OwnerLine
 from rlm_kernel.sandbox.seal import missing_layers, seal
+from rlm_kernel.sandbox.sharing import prepare_for_forks
 from rlm_kernel.sandbox.system_calls import prctl
 
 STACK_BYTES = 1 << 30
@@ -104,6 +105,7 @@ class ZygoteProcess:
         unsealed = self._check()
         quota = self._interpreter.program.filesystem.quota
         quota.allow(self._limits.file_bytes, self._limits.file_count)
+        prepare_for_forks()
         _send(self._control, {"ready": True, "unsealed": unsealed})
         while True:
             message, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, LINE_SOCKETS)
@@ -137,8 +139,6 @@ class ZygoteProcess:
                 os._exit(1)
             self._line.connect(sockets.frames)
             self._line.signal_in = self._listener.set_timer
-            # The one other thread of a session, its listener, holds no lock that a copy would need.
-            warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
             self._listener.start()
         except BaseException:
             os._exit(1)  # or what is not sealed would go on with the guest's code
@@ -239,6 +239,7 @@ def environment() -> dict[str, str]:
         "RLM_KERNEL_CACHE": str(cache_dir()),
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),
+        "LD_BIND_NOW": "1",  # or each session would find the libraries' functions for itself
     }
     return {name: value for name, value in kept.items() if value}
 
@@ -257,6 +258,8 @@ def main() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The one other thread of a session, its listener, holds no lock that a copy would need.
+    warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
     arguments = _arguments()
     control = socket.socket(fileno=arguments.control)
     try:

@@ -171,5 +171,10 @@ def test_what_can_be_imported_before_the_new_start_can_be_imported_after(
 
 def test_of_the_environment_only_what_finds_code_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLM_KERNEL_TOKEN", "secret")
-    monkeypatch.setenv("LD_LIBRARY_PATH", os.sep)
-    assert environment().keys() == {"RLM_KERNEL_CACHE", "PYTHONPATH", "LD_LIBRARY_PATH"}
+    monkeypatch.setenv("LD_LIBRARY_PATH", "LD_BIND_NOW", os.sep)
+    assert environment().keys() == {
+        "RLM_KERNEL_CACHE",
+        "PYTHONPATH",
+        "LD_LIBRARY_PATH",
+        "LD_BIND_NOW",
+    }
