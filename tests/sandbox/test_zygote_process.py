@@ -178,3 +178,9 @@ def test_of_the_environment_only_what_finds_code_is_kept(monkeypatch: pytest.Mon
         "LD_LIBRARY_PATH",
         "LD_BIND_NOW",
     }
+
+
+def test_a_zygote_holds_none_of_the_large_libraries_of_its_owner() -> None:
+    program = "import sys, rlm_kernel.sandbox.zygote_process; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+    assert not {"asyncio", "pydantic", "ssl", "tornado", "zmq"}.intersection(loaded)
