@@ -27,7 +27,7 @@ from rlm_kernel.guest.introspection import Introspection
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
 from rlm_kernel.guest.refusals import Refusals
-from rlm_kernel.guest.settling import settle
+from rlm_kernel.guest.settling import fill_holes, settle
 from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
 from rlm_kernel.guest.streams import OutputStream
 
@@ -88,6 +88,7 @@ class Session:
         self._shell.reset(new_session=True)
         settle(self._link.make_immortal)
         self._load_syntax_trees()
+        fill_holes()
         gc.freeze()
 
     async def _warm(self) -> None:

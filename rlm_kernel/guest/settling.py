@@ -2,7 +2,8 @@
 
 A page that a copy writes to is copied for it, so nothing is to be written that need not be. Objects
 that live as long as the process are made immortal, which ends the counting of references to them
-(PEP 683), and are kept from the garbage collector.
+(PEP 683), and are kept from the garbage collector. And what a copy allocates is to lie together, in
+pages of its own, and not in holes all over the heap.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from types import CodeType
 from typing import Any
 
 OBJECTS_AT_ONCE = 1000
+
+LARGE_BLOCK = 1 << 20
+BLOCK_SIZES = (*(1 << exponent for exponent in range(19, 10, -1)), *range(1024, 0, -8))
+
+_filling: list[bytes] = []
 
 
 def settle(make_immortal: Callable[[list[int]], None]) -> None:
@@ -25,6 +31,14 @@ def settle(make_immortal: Callable[[list[int]], None]) -> None:
             make_immortal(addresses)
             objects = [part for part in _parts(objects) if not gc.is_tracked(part)]
     gc.freeze()
+
+
+def fill_holes() -> None:
+    """Takes what is free of the heap below the first place that has room for a large block."""
+    place = id(bytes(LARGE_BLOCK))
+    for size in BLOCK_SIZES:
+        while id(block := bytes(size)) < place:
+            _filling.append(block)
 
 
 def _parts(objects: Iterable[Any]) -> list[Any]:
