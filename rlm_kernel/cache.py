@@ -13,9 +13,23 @@ from typing import BinaryIO
 
 from rlm_kernel.errors import CacheError
 from rlm_kernel.progress import Progress
-from rlm_kernel.settings import cache_dir
 
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def cache_dir() -> Path:
+    """The folder that keeps what was fetched and compiled; it may not exist yet.
+
+    `$RLM_KERNEL_CACHE`, else `$XDG_CACHE_HOME/rlm-kernel`, else `~/.cache/rlm-kernel`. An empty
+    variable counts as unset, and so does a relative `XDG_CACHE_HOME` (XDG Base Directory, 0.8).
+    """
+    own = os.environ.get("RLM_KERNEL_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if shared.is_absolute():
+        return shared / "rlm-kernel"
+    return Path("~/.cache/rlm-kernel").expanduser()
 
 
 def private_directory(name: str) -> Path:

@@ -1,12 +1,11 @@
 """Every setting, once: its default, the environment variable that sets it, and what it means.
 
 Commands read the settings at the edge with `from_environment` and pass values inward; nothing
-below the commands looks at the environment, except `cache_dir`, which answers one question.
+below the commands looks at the environment, except `rlm_kernel.cache`, which has to find itself.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,21 +15,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rlm_kernel.errors import ConfigurationError
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-
-
-def cache_dir() -> Path:
-    """The folder that keeps what was fetched and compiled; it may not exist yet.
-
-    `$RLM_KERNEL_CACHE`, else `$XDG_CACHE_HOME/rlm-kernel`, else `~/.cache/rlm-kernel`. An empty
-    variable counts as unset, and so does a relative `XDG_CACHE_HOME` (XDG Base Directory, 0.8).
-    """
-    own = os.environ.get("RLM_KERNEL_CACHE")
-    if own:
-        return Path(own).expanduser().absolute()
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if shared.is_absolute():
-        return shared / "rlm-kernel"
-    return Path("~/.cache/rlm-kernel").expanduser()
 
 
 def _upper(value: object) -> object:

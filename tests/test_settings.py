@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from rlm_kernel.cache import cache_dir
 from rlm_kernel.errors import ConfigurationError
-from rlm_kernel.settings import AgentSettings, ManagerSettings, SandboxSettings, Settings, cache_dir
+from rlm_kernel.settings import AgentSettings, ManagerSettings, SandboxSettings, Settings
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from rlm_kernel.cache import cache_dir
 from rlm_kernel.cli.options import add_settings, read_settings
-from rlm_kernel.settings import SandboxSettings, cache_dir
+from rlm_kernel.settings import SandboxSettings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

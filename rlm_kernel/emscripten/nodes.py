@@ -107,7 +107,7 @@ class Directory(Node):
         start = bisect_right(self._listing, cookie, key=itemgetter(0))
         own_nodes = {".": self, "..": self.parent}
         return [
-            (cookie, name, own_nodes.get(name) or self._entries[name])
+            (cookie, name, self._entries.get(name) or own_nodes[name])
             for cookie, name in self._listing[start : start + count]
         ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from struct import Struct
 
 from rlm_kernel.emscripten.descriptors import O_APPEND, OpenFile
@@ -29,8 +28,8 @@ _STATFS = Struct("<II 5Q 2I 2I I 20x")
 _FDSTAT = Struct("<BxHxxxxQQ")
 """`__wasi_fdstat_t`, 24 bytes; source: WASI snapshot preview 1."""
 
-_DIRENT_HEAD = Struct("<QqHB")
-DIRENT_BYTES = 280
+_DIRENT = Struct("<QqHB261s")
+DIRENT_BYTES = _DIRENT.size
 """sizeof(struct dirent); source: musl's `arch/emscripten/bits/dirent.h`."""
 
 _FILETYPES = {Fifo: 0, Device: 2, Directory: 3, RegularFile: 4, Symlink: 7}
@@ -74,6 +73,5 @@ def pack_fdstat(file: OpenFile) -> bytes:
 
 def pack_dirent(node: Node, name: str, position: int) -> bytes:
     """One record of getdents64(2); `position` is where reading goes on after it."""
-    head = _DIRENT_HEAD.pack(node.number, position, DIRENT_BYTES, stat.S_IFMT(node.mode) >> 12)
-    record = head + name.encode("utf-8", "surrogateescape")
-    return record.ljust(DIRENT_BYTES, b"\0")
+    encoded = name.encode("utf-8", "surrogateescape")
+    return _DIRENT.pack(node.number, position, DIRENT_BYTES, node.kind >> 12, encoded)

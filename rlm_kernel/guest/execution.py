@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -96,25 +96,21 @@ class Execution:
             interrupt = KeyboardInterrupt()
             shell._showtraceback(KeyboardInterrupt, interrupt, ["KeyboardInterrupt"])
             return interrupt
+        except BaseException as error:  # of an extension's hooks, say
+            shell.showtraceback()
+            return error
         finally:
             self._request_id = ""
-        error: BaseException | None = result.error_before_exec or result.error_in_exec
-        return error
+        ended: BaseException | None = result.error_before_exec or result.error_in_exec
+        return ended
 
     async def _run_in_shell(self, code: str, options: Content) -> Any:
         shell = self._shell
         transformed, failure = self._transform(code)
-        if shell.should_run_async(
-            code, transformed_cell=transformed, preprocessing_exc_tuple=failure
-        ):
-            options |= {"transformed_cell": transformed, "preprocessing_exc_tuple": failure}
-            return await self._run_async(code, options)
-
-        def run() -> Any:
-            self._notice_early_interrupt()
-            return shell.run_cell(code, **options)
-
-        return self._interruptibly(run)
+        prepared = {"transformed_cell": transformed, "preprocessing_exc_tuple": failure}
+        if shell.should_run_async(code, **prepared):
+            return await self._run_async(code, {**options, **prepared})
+        return self._interruptibly(lambda: self._run_at_once(code, {**options, **prepared}))
 
     def _transform(self, code: str) -> tuple[str, Any]:
         try:
@@ -122,19 +118,33 @@ class Execution:
         except Exception:
             return code, sys.exc_info()
 
+    def _run_at_once(self, code: str, options: Content) -> Any:
+        """What the shell's `run_cell` does, but for preparing the cell once more."""
+        self._notice_early_interrupt()
+        result = None
+        try:
+            result = _result_of(self._shell.run_cell_async(code, **options))
+        finally:
+            self._tell_of_end(result, options)
+        return result
+
     async def _run_async(self, code: str, options: Content) -> Any:
         """Awaits a cell with top-level await in a task of its own, which an interrupt cancels."""
         with self._interrupts:
             self._notice_early_interrupt()
             self._cell = asyncio.ensure_future(self._shell.run_cell_async(code, **options))
+        result = None
         try:
             result = await self._cell
         finally:
             self._cell = None
-            self._shell.events.trigger("post_execute")
+            self._tell_of_end(result, options)
+        return result
+
+    def _tell_of_end(self, result: Any, options: Content) -> None:
+        self._shell.events.trigger("post_execute")
         if not options["silent"]:
             self._shell.events.trigger("post_run_cell", result)
-        return result
 
     def _interruptibly(self, run: Callable[[], T]) -> T:
         """Calls what runs the user's code."""
@@ -189,3 +199,12 @@ class Execution:
         if not cell.done():
             self._shell.interrupted = True
             cell.cancel()
+
+
+def _result_of(cell: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a cell that awaits nothing."""
+    try:
+        cell.send(None)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError("a cell without top-level await waited for something")

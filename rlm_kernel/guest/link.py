@@ -6,6 +6,7 @@ import fcntl
 import math
 import os
 import select
+from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +18,11 @@ DEVICE = "/dev/owner"
 READ_BYTES = 1 << 20
 
 SIGNAL_IN_MILLISECONDS = 1
-"""The device's one ioctl: SIGPROF to the session once, after so many milliseconds."""
+"""An ioctl of the device: SIGPROF to the session once, after so many milliseconds."""
+
+MAKE_IMMORTAL = 2
+"""An ioctl of the device, until it is connected: the argument points to the number of objects and
+their addresses, as u32 each."""
 
 PEEK_MS = 50
 """An interrupt ends the next wait with EINTR; a shorter one might be over before it goes on."""
@@ -100,6 +105,10 @@ class Link:
     def signal_in(self, milliseconds: int) -> None:
         """Has SIGPROF sent to the session once, in so many milliseconds."""
         fcntl.ioctl(self._file, SIGNAL_IN_MILLISECONDS, milliseconds)
+
+    def make_immortal(self, addresses: list[int]) -> None:
+        """Ends the counting of references to the objects at these addresses."""
+        fcntl.ioctl(self._file, MAKE_IMMORTAL, array("I", [len(addresses), *addresses]))
 
     def sleep(self, seconds: float, /) -> None:
         """Sleeps; an interrupt ends it with KeyboardInterrupt."""

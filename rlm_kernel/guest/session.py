@@ -28,6 +28,7 @@ from rlm_kernel.guest.kernel import current_header
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
 from rlm_kernel.guest.reserve import Reserve
+from rlm_kernel.guest.settling import fill_holes, settle
 from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
 from rlm_kernel.guest.streams import OutputStream
 
@@ -90,9 +91,9 @@ class Session:
         """Imports and fills what sessions need, then leaves no trace of it."""
         self._loop.run_until_complete(self._warm())
         self._shell.reset(new_session=True)
-        gc.collect()
-        gc.freeze()
+        settle(self._link.make_immortal)
         self._load_syntax_trees()
+        fill_holes()
         gc.freeze()
 
     async def _warm(self) -> None:

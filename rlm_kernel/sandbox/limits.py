@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rlm_kernel.settings import SandboxSettings
+if TYPE_CHECKING:  # a session's process has limits, but no use for pydantic
+    from rlm_kernel.settings import SandboxSettings
 
 
 @dataclass(frozen=True, slots=True)

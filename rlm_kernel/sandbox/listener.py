@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import queue
 import select
 import signal
 import socket
-import threading
 from collections.abc import Callable
 
 from rlm_kernel.sandbox.line_sockets import LINE_SOCKETS
@@ -59,8 +59,9 @@ class Listener:
 
     def start(self) -> None:
         """Starts the thread, under whatever restrictions its starter has by then."""
-        threading.stack_size(STACK_BYTES)
-        threading.Thread(target=self._listen, daemon=True).start()
+        _thread.stack_size(STACK_BYTES)
+        # No `threading.Thread`: what comes with one is memory of each session, and time.
+        _thread.start_new_thread(self._listen, ())
 
     def start_in_copy(self, control: socket.socket) -> None:
         """Listens for the owner of a forked copy of the process, where no thread runs yet."""

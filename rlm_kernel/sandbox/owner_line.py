@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from rlm_kernel.emscripten.errno import Errno, SyscallError
 from rlm_kernel.guest.frames import Frame, FrameDecoder
-from rlm_kernel.guest.link import SIGNAL_IN_MILLISECONDS
+from rlm_kernel.guest.link import MAKE_IMMORTAL, SIGNAL_IN_MILLISECONDS
 
 RECEIVE_BYTES = 1 << 20
 SIGNAL_DELAY_MAX_MS = 1000
@@ -27,7 +27,7 @@ class OwnerLine:
     Before `connect` the guest is being prepared: what it writes goes nowhere, and its first
     wait for input without a time limit calls `on_idle`, which returns once the line is connected.
     Frames that are served never reach the guest. `signal_in(seconds)` is called when the guest
-    asks for a signal.
+    asks for a signal, and `make_immortal(address)`, while it is prepared, with a list of objects.
     """
 
     def __init__(self, on_idle: Callable[[], None], serve: Serve) -> None:
@@ -37,6 +37,7 @@ class OwnerLine:
         self._inbox_lock = threading.Lock()
         self._decoder = FrameDecoder()
         self.signal_in: Callable[[float], None] = lambda seconds: None
+        self.make_immortal: Callable[[int], None] = lambda address: None
         self._frames: socket.socket | None = None
         self._wake = -1
         self._waiter = select.poll()
@@ -102,9 +103,12 @@ class OwnerLine:
         return True
 
     def control(self, request: int, argument: int) -> int:
-        if request != SIGNAL_IN_MILLISECONDS:
+        if request == SIGNAL_IN_MILLISECONDS:
+            self.signal_in(min(argument, SIGNAL_DELAY_MAX_MS) / 1000)
+        elif request == MAKE_IMMORTAL and self._frames is None:
+            self.make_immortal(argument)
+        else:
             raise SyscallError(Errno.ENOTTY)
-        self.signal_in(min(argument, SIGNAL_DELAY_MAX_MS) / 1000)
         return 0
 
     def sleep(self, seconds: float | None) -> None:

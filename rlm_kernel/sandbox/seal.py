@@ -6,11 +6,11 @@ import contextlib
 import os
 import resource
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import NoReturn
 
+from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.sandbox.landlock import restrict_files
-from rlm_kernel.sandbox.seccomp import restrict_system_calls
+from rlm_kernel.sandbox.seccomp import filter_program, restrict_system_calls
 from rlm_kernel.sandbox.system_calls import prctl
 
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
@@ -36,6 +36,8 @@ def missing_layers() -> tuple[str, ...]:
 
     All of them where the copy did not live to tell. Raises OSError where none can be made.
     """
+    with contextlib.suppress(ConfigurationError):
+        filter_program()  # made once, here, for all copies
     reader, writer = os.pipe()
     with open(reader) as report:  # noqa: PTH123 - a descriptor, not a path
         try:
@@ -80,10 +82,11 @@ def _close_all_but(keep: set[int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
-    for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
-        if descriptor > 2 and descriptor not in keep:
-            with contextlib.suppress(OSError):  # the one that listed them is closed already
-                os.close(descriptor)
+    first = 3
+    for kept in sorted(keep):
+        os.closerange(first, kept)
+        first = max(first, kept + 1)
+    os.closerange(first, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _limit_resources() -> None:

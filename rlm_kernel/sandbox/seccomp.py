@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 from dataclasses import dataclass
+from functools import cache
 from struct import Struct
 
 from rlm_kernel.errors import ConfigurationError
@@ -111,6 +112,7 @@ def restrict_system_calls() -> None:
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program))
 
 
+@cache
 def filter_program() -> bytes:
     """The filter as BPF instructions."""
     steps: list[Instruction] = [

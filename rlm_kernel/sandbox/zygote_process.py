@@ -21,15 +21,18 @@ import signal
 import socket
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import wasmtime
 
+from rlm_kernel.cache import cache_dir
 from rlm_kernel.emscripten.imports import GuestExit
 from rlm_kernel.errors import ConfigurationError, RLMKernelError, ZygoteError
 from rlm_kernel.guest.frames import Frame
 from rlm_kernel.progress import progress_for
+from rlm_kernel.pyodide.immortality import make_immortal
 from rlm_kernel.pyodide.installation import ensure_installation
 from rlm_kernel.pyodide.interpreter import HOME, Interpreter
 from rlm_kernel.pyodide.signals import SIGINT, SIGPROF
@@ -39,8 +42,8 @@ from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES, LINE_SOCKETS, taken_o
 from rlm_kernel.sandbox.listener import AWAKE, Listener
 from rlm_kernel.sandbox.owner_line import OwnerLine
 from rlm_kernel.sandbox.seal import missing_layers, seal
+from rlm_kernel.sandbox.sharing import prepare_for_forks
 from rlm_kernel.sandbox.system_calls import prctl
-from rlm_kernel.settings import cache_dir
 
 STACK_BYTES = 1 << 30
 """Native stack of the thread that runs the guest. The engine's limit (`WASM_STACK_BYTES`) must be
@@ -68,7 +71,9 @@ class ZygoteProcess:
             sleep=self._line.sleep,
             open_files=limits.open_files,
         )
-        self._files = FileService(self._interpreter.program.filesystem, HOME)
+        program = self._interpreter.program
+        self._line.make_immortal = partial(make_immortal, program.memory)
+        self._files = FileService(program.filesystem, HOME)
 
     def run(self) -> NoReturn:
         """Runs the guest's program: in the zygote until it is told to end, and in each session."""
@@ -100,6 +105,7 @@ class ZygoteProcess:
         unsealed = self._check()
         quota = self._interpreter.program.filesystem.quota
         quota.allow(self._limits.file_bytes, self._limits.file_count)
+        prepare_for_forks()
         _send(self._control, {"ready": True, "unsealed": unsealed})
         while True:
             message, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, LINE_SOCKETS)
@@ -133,8 +139,6 @@ class ZygoteProcess:
                 os._exit(1)
             self._line.connect(sockets.frames)
             self._line.signal_in = self._listener.set_timer
-            # The one other thread of a session, its listener, holds no lock that a copy would need.
-            warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
             self._listener.start()
         except BaseException:
             os._exit(1)  # or what is not sealed would go on with the guest's code
@@ -235,6 +239,7 @@ def environment() -> dict[str, str]:
         "RLM_KERNEL_CACHE": str(cache_dir()),
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),
+        "LD_BIND_NOW": "1",  # or each session would find the libraries' functions for itself
     }
     return {name: value for name, value in kept.items() if value}
 
@@ -253,6 +258,8 @@ def main() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The one other thread of a session, its listener, holds no lock that a copy would need.
+    warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
     arguments = _arguments()
     control = socket.socket(fileno=arguments.control)
     try:

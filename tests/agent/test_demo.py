@@ -12,7 +12,7 @@ import pytest
 
 from rlm_kernel.agent.demo import QUESTION, Truth, standard_library
 from rlm_kernel.agent.weights import MODEL
-from rlm_kernel.settings import cache_dir
+from rlm_kernel.cache import cache_dir
 from rlm_kernel.testing import ScriptedModelServer
 
 WEIGHTS = cache_dir() / "models" / MODEL.name

@@ -18,8 +18,8 @@ import pytest
 from rlm_kernel.agent.local import LocalModelServer, LocalModelSettings, find_model
 from rlm_kernel.agent.models import Completion, Message
 from rlm_kernel.agent.weights import MODEL
+from rlm_kernel.cache import cache_dir
 from rlm_kernel.errors import ConfigurationError, ModelError
-from rlm_kernel.settings import cache_dir
 
 WEIGHTS = cache_dir() / "models" / MODEL.name
 SMALL = LocalModelSettings(n_ctx=512)

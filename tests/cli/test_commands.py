@@ -9,8 +9,8 @@ import pytest
 
 from rlm_kernel import agent
 from rlm_kernel.agent import weights
+from rlm_kernel.cache import cache_dir
 from rlm_kernel.cli import main
-from rlm_kernel.settings import cache_dir
 
 
 def test_model_pull_prints_where_the_model_is(

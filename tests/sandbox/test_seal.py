@@ -145,7 +145,7 @@ def test_a_session_holds_nothing_of_the_environment_but_where_code_is(shared_box
     with looking_into(shared_box.pid) as process:
         entries = (process / "environ").read_bytes().split(b"\0")
     names = {entry.split(b"=")[0] for entry in entries if entry}
-    assert names <= {b"RLM_KERNEL_CACHE", b"PYTHONPATH", b"LD_LIBRARY_PATH"}
+    assert names <= {b"RLM_KERNEL_CACHE", b"PYTHONPATH", b"LD_LIBRARY_PATH", b"LD_BIND_NOW"}
 
 
 def test_the_check_for_missing_layers_leaves_its_process_as_it_was() -> None:

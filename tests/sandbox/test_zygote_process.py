@@ -171,5 +171,16 @@ def test_what_can_be_imported_before_the_new_start_can_be_imported_after(
 
 def test_of_the_environment_only_what_finds_code_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLM_KERNEL_TOKEN", "secret")
-    monkeypatch.setenv("LD_LIBRARY_PATH", os.sep)
-    assert environment().keys() == {"RLM_KERNEL_CACHE", "PYTHONPATH", "LD_LIBRARY_PATH"}
+    monkeypatch.setenv("LD_LIBRARY_PATH", "LD_BIND_NOW", os.sep)
+    assert environment().keys() == {
+        "RLM_KERNEL_CACHE",
+        "PYTHONPATH",
+        "LD_LIBRARY_PATH",
+        "LD_BIND_NOW",
+    }
+
+
+def test_a_zygote_holds_none_of_the_large_libraries_of_its_owner() -> None:
+    program = "import sys, rlm_kernel.sandbox.zygote_process; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+    assert not {"asyncio", "pydantic", "ssl", "tornado", "zmq"}.intersection(loaded)
