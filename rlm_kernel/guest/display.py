@@ -14,6 +14,14 @@ class ResultHook(DisplayHook):
     """The value of a cell's last expression: an `execute_result` event."""
 
     events: ClassVar[Events]
+    shell: Any
+
+    def compute_format_data(self, result: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The value's representations; the shell learns of one that failed, as its error."""
+        self.shell.last_error = None
+        formatted: tuple[dict[str, Any], dict[str, Any]] = super().compute_format_data(result)
+        self.shell.result_error = self.shell.last_error
+        return formatted
 
     def write_output_prompt(self) -> None:
         """The prompt is drawn by whoever shows the result."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 from collections.abc import Callable, Coroutine
 from types import FrameType
@@ -21,7 +22,10 @@ T = TypeVar("T")
 
 
 class Execution:
-    """Runs cells in the shell. The loop must be running; one cell at a time."""
+    """Runs cells in the shell. The loop must be running; one cell at a time.
+
+    All run in the one `context`, so that what a cell sets there is set for later ones.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class Execution:
         events: Events,
         reserve: Reserve,
     ) -> None:
+        self.context = contextvars.Context()
         self._interrupts = interrupts
         self._link = link
         self._loop = loop
@@ -55,13 +60,14 @@ class Execution:
         count = shell.execution_count
         error = await self._run_cell(code, silent, store)
         reply: Content = {"status": "ok", "execution_count": count, "user_expressions": {}}
-        if error is None:
+        failure = shell.result_error if error is None else shell.last_error or content_of(error)
+        if failure is None:
             expressions = content.get("user_expressions") or {}
             reply["user_expressions"] = self._interruptibly(
                 lambda: shell.user_expressions(expressions)
             )
         else:
-            reply |= {"status": "error", **(shell.last_error or content_of(error))}
+            reply |= {"status": "error", **failure}
             if isinstance(error, SystemExit):
                 reply["exit_status"] = exit_status(error)  # "3" is a last word, 3 a status
         reply["payload"] = shell.payload_manager.read_payload()
@@ -86,7 +92,7 @@ class Execution:
     async def _run_cell(self, code: str, silent: bool, store: bool) -> BaseException | None:
         """Runs the cell and gives the exception that ended it, which has been shown."""
         shell = self._shell
-        shell.last_error = None
+        shell.last_error = shell.result_error = None
         shell.interrupted = shell.ended = False
         self._interrupts.install()
         self._request_id = current_request.get()
@@ -132,7 +138,8 @@ class Execution:
         """Awaits a cell with top-level await in a task of its own, which an interrupt cancels."""
         with self._interrupts:
             self._notice_early_interrupt()
-            self._cell = asyncio.ensure_future(self._shell.run_cell_async(code, **options))
+            cell = self._shell.run_cell_async(code, **options)
+            self._cell = self._loop.create_task(cell, context=self.context)
         result = None
         try:
             result = await self._cell

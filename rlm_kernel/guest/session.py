@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import contextvars
 import gc
 import getpass
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -85,6 +85,8 @@ class Session:
         time.sleep = self._link.sleep  # type: ignore[assignment]  # else a busy wait in the C library, deaf to interrupts
         refusals.install()
         interrupts.take_own_signals()
+        sys.path.insert(0, "")
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         logging.lastResort = logging.StreamHandler(sys.stderr)
 
     def warm(self) -> None:
@@ -119,9 +121,8 @@ class Session:
             elif frame.kind == "input_reply":  # nobody waits for it any more
                 self._link.take()
             else:
-                self._running = self._loop.create_task(
-                    self._answer(), context=contextvars.Context()
-                )
+                context = self._execution.context
+                self._running = self._loop.create_task(self._answer(), context=context)
 
     async def _answer(self) -> None:
         frame = self._link.take()  # not before: what runs until then may have to be interrupted

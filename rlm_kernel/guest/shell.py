@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from IPython.core import page
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payload import PayloadManager
 from IPython.core.payloadpage import page as payload_page
 from traitlets import Type
 from traitlets.config import Config
 
+from rlm_kernel.guest import magics
 from rlm_kernel.guest.bundles import shortened
 from rlm_kernel.guest.display import EventPublisher, ResultHook
 from rlm_kernel.guest.events import Events
@@ -25,19 +27,18 @@ ERROR_TEXT_MAX = 1 << 16
 TRACEBACK_MAX = 1 << 18
 """Characters of an error's text, and of its traceback, that are told; the rest is cut."""
 
-NO_COMMANDS = "there are no subprocesses in this sandbox, so no commands can be run\n"
-
 
 class SessionShell(InteractiveShell):
     """An IPython that keeps no files of its own and starts no threads.
 
     `interrupted` is set while an interrupt cancels the running cell; `ended` once the cell's own
     code is over and only its error is left to be shown; `last_error` is the content of the last
-    error shown.
+    error shown, `result_error` of one that came while the cell's result was being shown.
     """
 
     displayhook_class = Type(ResultHook)
     display_pub_class = Type(EventPublisher)
+    extension_manager: Any
     history_manager: Any
     payload_manager: PayloadManager
 
@@ -47,6 +48,7 @@ class SessionShell(InteractiveShell):
     interrupted = False
     ended = False
     last_error: dict[str, Any] | None = None
+    result_error: dict[str, Any] | None = None
 
     @classmethod
     def create(cls, events: Events, reserve: Reserve) -> SessionShell:
@@ -57,6 +59,7 @@ class SessionShell(InteractiveShell):
         ResultHook.events = EventPublisher.events = cls.emitter = events
         shell: SessionShell = cls.instance(config=config)
         shell.kernel = KernelHandle(events)
+        shell.extension_manager.load_extension("storemagic")
         return shell
 
     @property
@@ -83,12 +86,21 @@ class SessionShell(InteractiveShell):
         payload = {"source": "set_next_input", "text": text, "replace": replace}
         self.payload_manager.write_payload(payload)
 
+    def init_magics(self) -> None:
+        super().init_magics()
+        magics.register(self)
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """Accepts what needs no window, such as matplotlib's inline figures."""
+        if gui not in (None, "inline"):
+            raise UsageError(f"there is no screen in this sandbox, so no event loop of {gui}")
+
     def system(self, cmd: str) -> None:
-        sys.stderr.write(NO_COMMANDS)
+        sys.stderr.write(f"{magics.refusal(cmd)}\n")
         self.user_ns["_exit_code"] = 127
 
     def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
-        raise OSError(NO_COMMANDS.strip())
+        raise UsageError(magics.refusal(cmd))
 
     def showtraceback(self, *arguments: Any, **options: Any) -> None:
         self.reserve.release_for(sys.exception())

@@ -1,4 +1,4 @@
-"""The kernelspec: where Jupyter's own tools find the kernel."""
+"""The kernelspecs: where Jupyter's own tools find the kernel."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from jupyter_core.paths import SYSTEM_JUPYTER_PATH, jupyter_data_dir
 from rlm_kernel.errors import ConfigurationError
 
 NAME = "rlm-kernel"
+MANAGER_NAME = "rlm-manager"
+"""Of the kernels that are sessions of a manager."""
+
+TEMPLATES = {NAME: "kernel.json", MANAGER_NAME: "manager.json"}
 
 
 def template_directory() -> Path:
@@ -25,22 +29,30 @@ def template_directory() -> Path:
 
 
 def install(
-    *, user: bool = False, sys_prefix: bool = False, prefix: str | Path | None = None
+    name: str = NAME,
+    *,
+    user: bool = False,
+    sys_prefix: bool = False,
+    prefix: str | Path | None = None,
+    detach: bool = False,
 ) -> Path:
-    """Installs the kernelspec, over one that is there, and gives its folder.
+    """Installs a kernelspec, over one that is there, and gives its folder.
 
     It goes to the user's data folder, to this Python's own prefix, or to
     `PREFIX/share/jupyter/kernels`; with none of the three, to the system's. The kernel runs on the
-    Python that runs this. Raises ConfigurationError when the place cannot be written.
+    Python that runs this; that of `MANAGER_NAME` on the manager that WASM_MANAGER_SERVICE_URL
+    names where it is started, and with `detach` it outlives a shutdown. Raises ConfigurationError
+    when the place cannot be written.
     """
-    destination = location(user=user, sys_prefix=sys_prefix, prefix=prefix)
+    destination = location(name, user=user, sys_prefix=sys_prefix, prefix=prefix)
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / NAME
-        shutil.copytree(template_directory(), source)
-        _fill_in(source / "kernel.json")
+        source = Path(folder) / name
+        shutil.copytree(template_directory(), source, ignore=shutil.ignore_patterns("*.json"))
+        template = template_directory() / TEMPLATES[name]
+        (source / "kernel.json").write_text(_filled_in(template.read_text(), detach))
         try:
             KernelSpecManager().install_kernel_spec(
-                str(source), NAME, user=user, prefix=_prefix(sys_prefix, prefix)
+                str(source), name, user=user, prefix=_prefix(sys_prefix, prefix)
             )
         except OSError as error:
             raise ConfigurationError(f"cannot install the kernelspec: {error}") from error
@@ -48,13 +60,17 @@ def install(
 
 
 def remove(
-    *, user: bool = False, sys_prefix: bool = False, prefix: str | Path | None = None
+    name: str = NAME,
+    *,
+    user: bool = False,
+    sys_prefix: bool = False,
+    prefix: str | Path | None = None,
 ) -> Path:
-    """Removes the kernelspec from where `install` would put it, and gives the folder it was in.
+    """Removes a kernelspec from where `install` would put it, and gives the folder it was in.
 
     Raises ConfigurationError when there is none or it cannot be removed.
     """
-    destination = location(user=user, sys_prefix=sys_prefix, prefix=prefix)
+    destination = location(name, user=user, sys_prefix=sys_prefix, prefix=prefix)
     if not destination.is_dir():
         raise ConfigurationError(f"no kernelspec is installed at {destination}")
     try:
@@ -65,9 +81,13 @@ def remove(
 
 
 def location(
-    *, user: bool = False, sys_prefix: bool = False, prefix: str | Path | None = None
+    name: str = NAME,
+    *,
+    user: bool = False,
+    sys_prefix: bool = False,
+    prefix: str | Path | None = None,
 ) -> Path:
-    """The folder of the installed kernelspec. At most one of the three places may be named."""
+    """The folder of an installed kernelspec. At most one of the three places may be named."""
     if sum((user, sys_prefix, prefix is not None)) > 1:
         raise ConfigurationError("choose one of user, sys_prefix and prefix")
     chosen = _prefix(sys_prefix, prefix)
@@ -77,7 +97,7 @@ def location(
         base = Path(chosen) / "share" / "jupyter"
     else:
         base = Path(SYSTEM_JUPYTER_PATH[0])
-    return base / "kernels" / NAME
+    return base / "kernels" / name
 
 
 def _prefix(sys_prefix: bool, prefix: str | Path | None) -> str | None:
@@ -86,7 +106,9 @@ def _prefix(sys_prefix: bool, prefix: str | Path | None) -> str | None:
     return None if prefix is None else str(Path(prefix).expanduser().absolute())
 
 
-def _fill_in(file: Path) -> None:
-    spec = json.loads(file.read_text())
+def _filled_in(template: str, detach: bool) -> str:
+    spec = json.loads(template)
     spec["argv"] = [part.replace("{sys.executable}", sys.executable) for part in spec["argv"]]
-    file.write_text(json.dumps(spec, indent=2) + "\n")
+    if detach:
+        spec["metadata"]["kernel_provisioner"]["config"] = {"detach": True}
+    return json.dumps(spec, indent=2) + "\n"

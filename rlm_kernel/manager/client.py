@@ -25,6 +25,7 @@ from rlm_kernel.manager.wire import (
     SessionDetails,
     SessionInfo,
     SessionList,
+    SessionRequest,
 )
 
 Message = TypeVar("Message", bound=BaseModel)
@@ -75,9 +76,13 @@ class ManagerClient:
         """Let go of the connections; sessions live on. Idempotent."""
         await self._http.aclose()
 
-    async def create_session(self) -> SessionInfo:
-        """A new session. Raises TooManySessions."""
-        return _read(SessionInfo, await self._call("POST", "/session"))
+    async def create_session(self, *, owned: bool = False) -> SessionInfo:
+        """A new session. Raises TooManySessions.
+
+        One that is `owned` is not ended or restarted by a Jupyter client's shutdown request.
+        """
+        body = SessionRequest(owned=owned).model_dump_json() if owned else None
+        return _read(SessionInfo, await self._call("POST", "/session", content=body))
 
     async def session(self, session_id: str) -> SessionDetails:
         """What the manager knows of a session."""

@@ -43,8 +43,8 @@ class Manager:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    async def create(self) -> ManagedSession:
-        """A fresh session, once the zygote is up.
+    async def create(self, *, owned: bool = False) -> ManagedSession:
+        """A fresh session, once the zygote is up; `owned` as `ManagedSession` has it.
 
         Raises TooManySessions, NotReady when closing down, ZygoteError and FetchError.
         """
@@ -55,7 +55,8 @@ class Manager:
         finally:
             self._arriving -= 1
         session_id = str(uuid.uuid4())
-        session = ManagedSession(process, session_id, partial(self._end, session_id))
+        end = partial(self._end, session_id)
+        session = ManagedSession(process, session_id, end, owned=owned)
         if self._closed:
             await session.close()
             raise NotReady("the manager is closing down")

@@ -18,11 +18,16 @@ class ManagedSession:
 
     Requests run in the order in which they are made. Once the session is closed, those that
     still ran and all that follow raise SessionNotFound. `end` is what a Jupyter client's
-    shutdown request comes to.
+    shutdown request comes to, and nothing comes of it where the session is `owned`.
     """
 
     def __init__(
-        self, session: sandbox.Session, session_id: str, end: Callable[[], Awaitable[None]]
+        self,
+        session: sandbox.Session,
+        session_id: str,
+        end: Callable[[], Awaitable[None]],
+        *,
+        owned: bool = False,
     ) -> None:
         self.id = session_id
         self.created_at = datetime.now(UTC)
@@ -30,6 +35,7 @@ class ManagedSession:
         self._kernel = Kernel(session, session_id)
         self._kernel.on_shutdown = self._shut_down
         self._end = end
+        self._owned = owned
         self._transport: ZMQTransport | None = None
         self._used_at = self.created_at
         self._requests = 0
@@ -106,7 +112,8 @@ class ManagedSession:
             self._transport.close()
 
     async def _shut_down(self, restart: bool) -> None:
-        await (self.restart() if restart else self._end())
+        if not self._owned:
+            await (self.restart() if restart else self._end())
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:

@@ -22,6 +22,18 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class SessionRequest(Wire):
+    """Body of `POST /session`, if there is one.
+
+    `owned` is whether only this interface ends or restarts the session: a Jupyter client's
+    shutdown request is answered then, but not obeyed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    owned: bool = Field(default=False, strict=True)
+
+
 class ExecuteRequest(Wire):
     """Body of `POST /session/{id}/execute`. `timeout` is in seconds."""
 

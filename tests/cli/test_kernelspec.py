@@ -42,3 +42,21 @@ def test_two_places_are_one_too_many(capsys: pytest.CaptureFixture[str]) -> None
         main(["kernelspec", "install", "--user", "--sys-prefix"])
     assert ended.value.code == 2
     assert "not allowed with argument --user" in capsys.readouterr().err
+
+
+def test_the_managers_kernel_is_a_second_one_which_may_outlive_a_shutdown(tmp_path: Path) -> None:
+    at = ["--manager", "--prefix", str(tmp_path)]
+    folder = tmp_path / "share/jupyter/kernels/rlm-manager"
+    assert main(["kernelspec", "install", "--detach", *at]) == 0
+    spec = json.loads((folder / "kernel.json").read_text())
+    assert spec["metadata"]["kernel_provisioner"] == {
+        "provisioner_name": "rlm-manager",
+        "config": {"detach": True},
+    }
+    assert main(["kernelspec", "remove", *at]) == 0
+    assert not folder.exists()
+
+
+def test_only_the_managers_kernel_can_be_detached_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kernelspec", "install", "--detach"]) == 2
+    assert "--manager" in capsys.readouterr().err

@@ -6,9 +6,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
-import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
@@ -16,6 +14,7 @@ from nbclient.exceptions import CellExecutionError
 
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.kernel import kernelspec
+from tests.notebooks import new_notebook
 
 BOOT_SECONDS = 100
 STREAMS = ("stdout", "stderr")
@@ -94,26 +93,9 @@ def test_the_template_is_found_inside_of_a_wheel_too(
         kernelspec.template_directory()
 
 
-def _notebook(*sources: str, failing: int) -> Any:
-    """A notebook of code cells, of which the one numbered `failing` is meant to fail."""
-    cells: list[dict[str, Any]] = [
-        {
-            "cell_type": "code",
-            "id": f"cell-{number}",
-            "source": source,
-            "metadata": {"tags": ["raises-exception"]} if number == failing else {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for number, source in enumerate(sources)
-    ]
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    return nbformat.reads(json.dumps(notebook), as_version=4)  # type: ignore[no-untyped-call]
-
-
 def test_nbclient_runs_a_notebook(prefix: Path) -> None:
     kernelspec.install(prefix=prefix)
-    notebook = _notebook(
+    notebook = new_notebook(
         "import sys\nprint('out'); print('err', file=sys.stderr)",
         "from IPython.display import HTML, display\n"
         "handle = display(HTML('<b>1</b>'), display_id='shown')\nnumbers = [1, 2, 3]",
@@ -140,7 +122,7 @@ def test_nbclient_runs_a_notebook(prefix: Path) -> None:
 
 def test_nbclient_stops_at_an_error_and_interrupts_what_takes_too_long(prefix: Path) -> None:
     kernelspec.install(prefix=prefix)
-    notebook = _notebook("x = 1", "while True: pass", "x + 1", "undefined", "never", failing=1)
+    notebook = new_notebook("x = 1", "while True: pass", "x + 1", "undefined", "never", failing=1)
     client = NotebookClient(
         notebook,
         kernel_name=kernelspec.NAME,

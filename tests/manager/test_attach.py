@@ -89,3 +89,19 @@ def test_a_restart_by_a_jupyter_client_keeps_the_session(
     while run(http, session, "'x' in globals()")["result"] != "False":
         threading.Event().wait(0.02)
     assert http.get(session).status_code == 200
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_owned_session_answers_a_shutdown_but_does_not_obey_it(
+    http: httpx.Client, restart: bool
+) -> None:
+    session = f"/session/{http.post('/session', json={'owned': True}).json()['session_id']}"
+    client = BlockingKernelClient()
+    client.load_connection_info(http.get(f"{session}/connection").json())
+    client.start_channels()
+    client.wait_for_ready(timeout=SECONDS)
+    run(http, session, "x = 1")
+    client.shutdown(restart=restart)
+    assert client.get_control_msg(timeout=SECONDS)["content"]["status"] == "ok"
+    client.stop_channels()
+    assert run(http, session, "x")["result"] == "1"

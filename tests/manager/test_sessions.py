@@ -108,3 +108,10 @@ def test_an_unknown_path_is_a_404(http: httpx.Client, path: str) -> None:
     answer = http.get(path)
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "not_found"
+
+
+def test_a_session_is_not_created_by_a_request_that_cannot_be_read(http: httpx.Client) -> None:
+    for body in ('{"owned": 1}', '{"unknown": true}', "owned"):
+        answer = http.post("/session", content=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert http.get("/sessions").json()["sessions"] == []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from rlm_kernel.errors import BadRequest
 from rlm_kernel.logs import bound
 from rlm_kernel.manager.handlers.base import Handler
+from rlm_kernel.manager.handlers.body import read_body
 from rlm_kernel.manager.wire import ExecuteRequest
 
 
@@ -23,18 +22,7 @@ class Execute(Handler):
         self.answer(result)
 
     def _request(self) -> ExecuteRequest:
-        # The body is JSON whatever its content type says: curl -d calls everything a form.
-        try:
-            request = ExecuteRequest.model_validate_json(bytes(self.body))
-        except ValidationError as error:
-            raise BadRequest(_explain(error)) from error
+        request = read_body(ExecuteRequest, self.body)
         if request.timeout is not None and request.timeout > self.services.max_timeout:
             raise BadRequest(f"timeout: at most {self.services.max_timeout:g} seconds")
         return request
-
-
-def _explain(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_input=False)
-    return "; ".join(
-        ": ".join([*(str(part) for part in problem["loc"]), problem["msg"]]) for problem in problems
-    )

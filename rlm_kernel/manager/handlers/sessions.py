@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 
 from rlm_kernel.manager.handlers.base import Handler
-from rlm_kernel.manager.wire import Deleted, SessionList
+from rlm_kernel.manager.handlers.body import read_body
+from rlm_kernel.manager.wire import Deleted, SessionList, SessionRequest
 
 
 class NewSession(Handler):
     """`/session`"""
 
     async def post(self) -> None:
-        session = await self.services.manager.create()
+        request = read_body(SessionRequest, self.body) if self.body else SessionRequest()
+        session = await self.services.manager.create(owned=request.owned)
         if self.client_gone:
             # Nobody learns its id, so nobody would ever delete it.
             await self.services.manager.delete(session.id)
