@@ -13,6 +13,7 @@ from wasmtime import _bindings as c_api
 from rlm_kernel.emscripten.call_stack import CallStack
 from rlm_kernel.emscripten.calling import GuestCalls
 from rlm_kernel.emscripten.clock import ClockCalls
+from rlm_kernel.emscripten.cpu_clock import CpuClock
 from rlm_kernel.emscripten.descriptors import Descriptors
 from rlm_kernel.emscripten.errno import Errno
 from rlm_kernel.emscripten.exports import Exports
@@ -78,6 +79,7 @@ class Program:
         self.calls = GuestCalls(self.store)
         self.table = FunctionTable(self.store, self.calls)
         self.stack = CallStack(self.store)
+        self.cpu_clock = CpuClock()
         self._callbacks: list[Any] = []
         own = self._own_calls(memory_limit, environment, sleep)
         provided = self._provided([*own, *groups(self)])
@@ -104,7 +106,7 @@ class Program:
             MetadataCalls(self.memory, locations, self.descriptors, self.filesystem.quota),
             PipeCalls(self.memory, self.descriptors),
             PollCalls(self.memory, self.descriptors, sleep, self._set_errno),
-            WasiCalls(self.memory, self.descriptors, environment),
+            WasiCalls(self.memory, self.descriptors, environment, self.cpu_clock),
             ClockCalls(self.memory),
             HeapCalls(self.memory, self.descriptors, memory_limit, self._grow, self._allocate),
             ProcessCalls(self.memory, "python", self._handle_signal),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from struct import Struct
 
+from rlm_kernel.emscripten.cpu_clock import CpuClock
 from rlm_kernel.emscripten.descriptors import Descriptors
 from rlm_kernel.emscripten.errno import Errno, SyscallError
 from rlm_kernel.emscripten.imports import wasi
@@ -30,10 +31,15 @@ class WasiCalls:
     """Reading and writing descriptors, the environment, clocks, randomness and the exit."""
 
     def __init__(
-        self, memory: GuestMemory, descriptors: Descriptors, environment: Mapping[str, str]
+        self,
+        memory: GuestMemory,
+        descriptors: Descriptors,
+        environment: Mapping[str, str],
+        cpu_clock: CpuClock,
     ) -> None:
         self._memory = memory
         self._fds = descriptors
+        self._cpu_clock = cpu_clock
         self._environment = [f"{k}={v}\0".encode() for k, v in environment.items()]
 
     def _buffers(self, iovecs: int, count: int) -> list[memoryview]:
@@ -115,11 +121,11 @@ class WasiCalls:
 
     @wasi("clock_time_get", "iqI")
     def clock_time_get(self, clock: int, precision: int, result: int) -> int:
-        readers = {
+        readers: dict[int, Callable[[], int]] = {
             CLOCK_REALTIME: time.time_ns,
             CLOCK_MONOTONIC: time.monotonic_ns,
-            CLOCK_PROCESS_CPU: time.process_time_ns,
-            CLOCK_THREAD_CPU: time.thread_time_ns,
+            CLOCK_PROCESS_CPU: lambda: self._cpu_clock.read().process_ns,
+            CLOCK_THREAD_CPU: lambda: self._cpu_clock.read().thread_ns,
         }
         if clock not in readers:
             raise SyscallError(Errno.EINVAL)

@@ -151,11 +151,14 @@ class ZygoteProcess:
         Where there can be none, its sockets end.
         """
         descriptors = self._listener.take_copy_sockets()
+        clock = self._interpreter.program.cpu_clock
+        cpu_time = clock.read()
         try:
             if _fork(descriptors):
                 return
         except OSError:
             return
+        clock.go_on_from(cpu_time)
         sockets = taken_over(descriptors)
         self._lifeline.close()
         self._lifeline = sockets.lifeline

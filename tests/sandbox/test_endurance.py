@@ -81,18 +81,6 @@ def test_a_session_killed_in_a_cell_is_replaced(box: Sandbox) -> None:
     assert box.execute("1 + 1").result == "2"
 
 
-def test_two_sessions_draw_different_randomness() -> None:
-    code = (
-        "import os, random, secrets, tempfile, uuid\n"
-        "[random.random(), secrets.token_hex(), uuid.uuid4(), os.urandom(8), tempfile.mktemp()]"
-    )
-    with Sandbox() as one, Sandbox() as two:
-        drawn = [
-            [box.execute(f"{code}[{index}]").result for index in range(5)] for box in (one, two)
-        ]
-    assert all(a is not None and a != b for a, b in zip(*drawn, strict=True))
-
-
 def test_a_closed_sandbox_says_so_and_can_be_closed_again() -> None:
     box = Sandbox()
     pid = box.pid

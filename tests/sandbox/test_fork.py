@@ -36,14 +36,6 @@ def test_a_copy_outlives_the_original_and_can_be_copied_itself() -> None:
         assert (copy.execute("x").result, grandchild.execute("x").result) == ("1", "1")
 
 
-def test_a_copy_draws_other_random_numbers() -> None:
-    with Sandbox() as box:
-        box.execute("import random; random.random()")
-        with box.fork() as copy:
-            code = "random.random()"
-            assert box.execute(code).result != copy.execute(code).result
-
-
 def test_tasks_go_on_in_both() -> None:
     with Sandbox() as box:
         box.execute(
