@@ -7,11 +7,10 @@ BLOCKS, BLOCK_BYTES = 64, 1 << 17
 
 
 class Reserve:
-    """Holds memory until it is released, which is where an allocation has failed."""
+    """Holds memory from `fill` on until it is released, which is where an allocation has failed."""
 
     def __init__(self) -> None:
         self._blocks: list[bytearray] = []
-        self.fill()
 
     def fill(self) -> None:
         """Takes what is missing, as far as there is so much."""

@@ -96,6 +96,7 @@ class Session:
         settle(self._link.make_immortal)
         self._load_syntax_trees()
         fill_holes()
+        self._reserve.fill()  # what is immortal would not come back from it
         gc.freeze()
 
     async def _warm(self) -> None:
