@@ -20,6 +20,9 @@ FRAME_MAX = 16 << 20
 HEADER_MAX = 8 << 20
 """Parsed JSON takes many times its length in memory, so headers have a limit of their own."""
 
+BRACKETS_MAX = 1 << 19
+"""Opening brackets in a header: so many lists and objects are parsed in some 100 ms."""
+
 BUFFERS_MAX = 1 << 16
 
 
@@ -48,6 +51,8 @@ class Frame:
             raise FrameError(f"the content of a frame is not JSON: {error}") from None
         if len(header) > HEADER_MAX:
             raise FrameError(f"{len(header):,} bytes are over the limit of {HEADER_MAX:,}")
+        if _brackets(header) > BRACKETS_MAX:
+            raise FrameError(f"more than {BRACKETS_MAX:,} brackets are over the limit")
         total = 4 + len(header) + sum(lengths)
         if total > FRAME_MAX:
             raise FrameError(f"{total:,} bytes are over the limit of {FRAME_MAX:,}")
@@ -80,7 +85,13 @@ class FrameDecoder:
             del pending[:start]  # once for all, and also where not all were asked for
 
 
+def _brackets(header: bytes) -> int:
+    return header.count(b"[") + header.count(b"{")
+
+
 def _decode(header: bytes, rest: memoryview) -> Frame:
+    if _brackets(header) > BRACKETS_MAX:
+        raise FrameError("the header of a frame holds too many brackets")
     try:
         kind, request_id, content, lengths = json.loads(header)
     except (ValueError, TypeError, RecursionError) as error:

@@ -23,7 +23,7 @@ SECONDS_AT_ONCE = 0.005
 REST, LONG_REST = 3, 30
 """How many times as long as its frames took a process that sends many has to wait then."""
 
-REST_MAX_S = 0.5
+REST_MAX_S = 5.0
 
 THAW_SECONDS = 5.0
 """A frozen copy that says nothing for so long after it was woken is given up."""

@@ -237,3 +237,16 @@ def test_random_bytes_are_frames_or_refused() -> None:
         except FrameError:
             continue
         assert all(isinstance(frame, Frame) for frame in found)
+
+
+def test_a_header_may_hold_so_many_lists_and_objects_and_no_more() -> None:
+    allowed = frames.BRACKETS_MAX - 4  # the header's own, its content's and its lengths'
+    content: dict[str, Any] = {"data": [[]] * allowed}
+    encoded = Frame("k", "r", content).encode()
+    assert [frame.content for frame in FrameDecoder().feed(encoded)] == [content]
+    with pytest.raises(FrameError, match="brackets"):
+        Frame("k", "r", {"data": [[]] * (allowed + 1)}).encode()
+    header = encoded[8:].replace(b'"k"', b'["k"]', 1)
+    forged = LENGTHS.pack(4 + len(header), len(header)) + header
+    with pytest.raises(FrameError, match="brackets"):
+        list(FrameDecoder().feed(forged))
