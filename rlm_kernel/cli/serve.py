@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "memory_bytes",
         "interrupt_grace",
         "pyodide_url",
+        "preload",
     )
     parser.add_argument(
         "--stop-on-eof",
