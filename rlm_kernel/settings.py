@@ -27,7 +27,9 @@ _BETWEEN = re.compile(r"\s+|,(?![^\[]*\])(?=[A-Za-z0-9./]|~/)")
 
 
 def _preload(value: object) -> object:
-    return tuple(filter(None, _BETWEEN.split(value))) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return tuple(filter(None, (part.strip(",") for part in _BETWEEN.split(value))))
 
 
 def _http_url(value: str) -> str:

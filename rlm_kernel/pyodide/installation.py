@@ -13,7 +13,7 @@ from rlm_kernel.pyodide.compilation import load_pyodide
 from rlm_kernel.pyodide.engine import make_engine
 from rlm_kernel.pyodide.image import Image
 from rlm_kernel.pyodide.layers import guest_image
-from rlm_kernel.pyodide.packages import Preloaded, ensure_preloaded
+from rlm_kernel.pyodide.preloaded import Preloaded
 from rlm_kernel.pyodide.release import ensure_release
 from rlm_kernel.pyodide.syntax_trees import syntax_tree_parser
 
@@ -43,5 +43,10 @@ def ensure_installation(
     stdlib = ensure_release(progress, url=url).stdlib
     compile_tree = bytecode_compiler(engine, module, stdlib)
     image = guest_image(compile_tree, syntax_tree_parser(engine, module), stdlib, progress)
-    preloaded = ensure_preloaded(preload, engine, compile_tree, progress, url=url)
+    preloaded = Preloaded()
+    if preload:
+        # Here and not above: what reads wheels and requirements is seldom needed.
+        from rlm_kernel.pyodide.packages import ensure_preloaded
+
+        preloaded = ensure_preloaded(preload, engine, compile_tree, progress, url=url)
     return Installation(engine, module, Image(image, preloaded.image), preloaded)

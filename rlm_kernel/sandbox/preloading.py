@@ -6,7 +6,7 @@ import json
 
 from rlm_kernel.emscripten import FileSystem, SyscallError, expect_file
 from rlm_kernel.guest.preload import REPORT
-from rlm_kernel.pyodide.packages import Preloaded
+from rlm_kernel.pyodide.preloaded import Preloaded
 
 PROBLEMS_MAX, PROBLEM_MAX = 10, 500
 """How many are told, and characters of each: they travel in one packet."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rlm_kernel.pyodide.packages.preload import Preloaded, ensure_preloaded
+from rlm_kernel.pyodide.packages.preload import ensure_preloaded
 
-__all__ = ["Preloaded", "ensure_preloaded"]
+__all__ = ["ensure_preloaded"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import wasmtime
@@ -24,19 +24,9 @@ from rlm_kernel.pyodide.packages.requests import Request, read_requests
 from rlm_kernel.pyodide.packages.resolution import Sources, resolve
 from rlm_kernel.pyodide.packages.target import PLATFORM
 from rlm_kernel.pyodide.packages.wheel import LocalWheel, canonical
+from rlm_kernel.pyodide.preloaded import Preloaded
 from rlm_kernel.pyodide.release import CDN_URL, ensure_package_list
 from rlm_kernel.pyodide.wheels import LOCK as GUEST_LOCK
-
-
-@dataclass(frozen=True, slots=True)
-class Preloaded:
-    """Files by guest path, the libraries among them, the modules to import, and what is missing
-    of what the packages need."""
-
-    image: Mapping[str, memoryview] = field(default_factory=dict)
-    libraries: tuple[Library, ...] = ()
-    imports: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 def ensure_preloaded(
@@ -53,8 +43,6 @@ def ensure_preloaded(
     `url` is where the Pyodide release is had, for packages of its own. Raises PackageError,
     FetchError or CacheError.
     """
-    if not texts:
-        return Preloaded()
     requests = read_requests(texts)
     lock = _ensure_lock(requests, url, progress)
     image: dict[str, memoryview] = {}

@@ -21,11 +21,12 @@ from rlm_kernel.download import PinnedFile
 from rlm_kernel.errors import BadWheel, FetchError, PackageConflict, PackageNotFound
 from rlm_kernel.pyodide import make_engine, release
 from rlm_kernel.pyodide.layers import SITE_PACKAGES
-from rlm_kernel.pyodide.packages import Preloaded, ensure_preloaded
+from rlm_kernel.pyodide.packages import ensure_preloaded
 from rlm_kernel.pyodide.packages import index as index_module
 from rlm_kernel.pyodide.packages.index import Candidate, NoCandidate
 from rlm_kernel.pyodide.packages.names import import_names
 from rlm_kernel.pyodide.packages.target import PLATFORM
+from rlm_kernel.pyodide.preloaded import Preloaded
 from rlm_kernel.wasm import Dylink
 from tests.emscripten.side_modules import side_module
 from tests.packages import write_wheel
@@ -101,11 +102,6 @@ def test_the_guests_file_of_a_library_holds_no_code(wheels: tuple[str, str]) -> 
     files = content(preload(*wheels))
     with pytest.raises(wasmtime.WasmtimeError):
         wasmtime.Module(engine(), files[f"{SITE_PACKAGES}/{LIBRARY}"])
-
-
-def test_nothing_is_preloaded_where_nothing_is_asked_for(cache: Path) -> None:
-    assert preload() == Preloaded()
-    assert not cache.exists()
 
 
 def test_the_second_start_is_offline_and_has_the_same_bytes(
