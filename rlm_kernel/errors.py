@@ -2,7 +2,12 @@
 
 RLMKernelError
 ├── ConfigurationError          a setting or an argument that cannot work
-│   └── CacheError              a cache directory that cannot be used or trusted
+│   ├── CacheError              a cache directory that cannot be used or trusted
+│   └── PackageError            a package that cannot be preloaded
+│       ├── PackageNotFound     no wheel of it runs in the guest
+│       ├── PackageConflict     requirements that contradict each other, or the guest's own
+│       ├── WrongPlatform       a wheel that was made for another platform
+│       └── BadWheel            a file that is not a wheel, or a damaged one
 ├── MalformedModule             WebAssembly bytes that break the format, with the offset
 ├── CompilationError            a module that the engine does not accept
 ├── FetchError                  a pinned file that no source could deliver
@@ -53,6 +58,36 @@ class CacheError(ConfigurationError):
     """A cache directory that cannot be used, or that others than its user could have changed."""
 
     code = "bad_cache"
+
+
+class PackageError(ConfigurationError):
+    """A package that cannot be preloaded."""
+
+    code = "bad_package"
+
+
+class PackageNotFound(PackageError):
+    """No wheel of the package, in a version that was asked for, runs in the guest."""
+
+    code = "package_not_found"
+
+
+class PackageConflict(PackageError):
+    """Requirements of packages that contradict each other, or what the guest has already."""
+
+    code = "package_conflict"
+
+
+class WrongPlatform(PackageError):
+    """A wheel that was made for another platform, or another Python, than the guest's."""
+
+    code = "wrong_platform"
+
+
+class BadWheel(PackageError):
+    """A file that is not a wheel, or a wheel that is damaged."""
+
+    code = "bad_wheel"
 
 
 class MalformedModule(RLMKernelError):

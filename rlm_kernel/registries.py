@@ -59,6 +59,10 @@ class PackageDownload:
             raise FetchError(self._complaint() or ended)
         return files
 
+    def log(self) -> str:
+        """All that the client has said."""
+        return self._log.read_text(errors="replace")
+
     def close(self) -> None:
         """End the client, first by an interrupt so that it can tidy up. Idempotent."""
         if self._process.poll() is not None:
@@ -82,7 +86,7 @@ class PackageDownload:
         self.close()
 
     def _complaint(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()
+        lines = self.log().splitlines()
         broken = [match[1] for line in lines if (match := PIP_CONNECTION.search(line))][-1:]
         failed = [line for line in lines if line.startswith(("ERROR: ", "npm error "))][:3]
         return "; ".join(line.strip()[:250] for line in broken + failed)
@@ -94,6 +98,23 @@ def pip_download(arguments: Sequence[str], directory: Path) -> PackageDownload:
     quiet = ["--disable-pip-version-check", "--dest", str(directory)]
     command = [sys.executable, "-m", "pip", "download", *options, *quiet, *arguments]
     return PackageDownload(command, directory)
+
+
+def pip_report(arguments: Sequence[str], report: Path, directory: Path) -> PackageDownload:
+    """Start pip, in the new `directory`, to say in a JSON file which wheels it would install.
+
+    Dependencies are not followed, and nothing of the Python that runs pip counts.
+    """
+    what = [
+        "--dry-run",
+        "--ignore-installed",
+        "--ignore-requires-python",
+        f"--report={report}",
+        f"--target={directory}",
+    ]
+    options = ["--quiet", "--no-deps", "--only-binary=:all:", "--progress-bar=off", "--no-input"]
+    command = [sys.executable, "-m", "pip", "install", *options, *what]
+    return PackageDownload([*command, "--disable-pip-version-check", *arguments], directory)
 
 
 def npm_pack(package: str, directory: Path) -> PackageDownload:

@@ -6,11 +6,12 @@ below the commands looks at the environment, except `rlm_kernel.cache`, which ha
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rlm_kernel.errors import ConfigurationError
 
@@ -19,6 +20,16 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
+
+
+_BETWEEN = re.compile(r"\s+|,(?![^\[]*\])(?=[A-Za-z0-9./]|~/)")
+"""A comma parts two packages unless it is within one: `a[x,y]`, `a>=1,<2`."""
+
+
+def _preload(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(filter(None, (part.strip(",") for part in _BETWEEN.split(value))))
 
 
 def _http_url(value: str) -> str:
@@ -147,6 +158,11 @@ class SandboxSettings(Settings):
         default=True,
         validation_alias="RLM_KERNEL_STANDBY",
         description="whether to keep a copy of each idle session, for cells that must be killed",
+    )
+    preload: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_preload)] = Field(
+        default=(),
+        validation_alias="RLM_KERNEL_PRELOAD",
+        description="packages that sessions start with: requirements or wheels",
     )
     require_seal: bool = Field(
         default=False,

@@ -78,3 +78,20 @@ class _Transfer:
             raise FetchError(f"HTTP {response.status_code} {response.reason_phrase}".rstrip())
         elif not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             raise FetchError("the server sent another range than was asked for")
+
+
+def receive(url: str, target: Path, progress: Progress) -> None:
+    """Write what `url` answers to a file. What it is, the caller verifies. Raises FetchError."""
+    timeout = httpx.Timeout(STALL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+    try:
+        with (
+            httpx.stream("GET", url, timeout=timeout, follow_redirects=True) as response,
+            target.open("wb") as file,
+        ):
+            total = int(response.raise_for_status().headers.get("Content-Length", 0))
+            with progress.step(target.name, total) as advance:
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
+                    advance(len(chunk))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise FetchError(f"{url} cannot be fetched: {error or type(error).__name__}") from error

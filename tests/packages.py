@@ -5,21 +5,32 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 
 def write_wheel(
-    folder: Path, name: str, files: Mapping[str, bytes], *, version: str = "1.0"
+    folder: Path,
+    name: str,
+    files: Mapping[str, bytes],
+    *,
+    version: str = "1.0",
+    tag: str = "py3-none-any",
+    headers: Sequence[str] = (),
 ) -> str:
-    """Write a pure wheel into `folder`; returns the line that pins it in a lock file."""
+    """Write a wheel into `folder`; returns the line that pins it in a lock file.
+
+    `headers` are lines of its metadata, besides those that all have.
+    """
     info = f"{name}-{version}.dist-info"
-    path = folder / f"{name}-{version}-py3-none-any.whl"
+    path = folder / f"{name}-{version}-{tag}.whl"
     metadata = {
-        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "METADATA": "\n".join(
+            ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *headers, ""]
+        ),
+        "WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
         "RECORD": "",
     }
     members = {**files, **{f"{info}/{key}": text.encode() for key, text in metadata.items()}}
@@ -38,3 +49,11 @@ def fake_npm(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None
     npm.write_text(f"#!/bin/sh\n{script}\n")
     npm.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+
+
+def only_pip_knows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make `folder` and have pip look for wheels there and nowhere else."""
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder

@@ -123,3 +123,29 @@ def test_the_cache_is_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -
     assert cache_dir() == Path("/var/cache/rlm-kernel")
     monkeypatch.setenv("RLM_KERNEL_CACHE", "~/here")
     assert cache_dir() == Path("/home/somebody/here")
+
+
+@pytest.mark.parametrize(
+    ("text", "packages"),
+    [
+        ("", ()),
+        ("pydantic", ("pydantic",)),
+        ("pydantic,msgspec", ("pydantic", "msgspec")),
+        (" pydantic  ./wheels/x.whl\n", ("pydantic", "./wheels/x.whl")),
+        ("a>=1,<2,b[x,y],~/z.whl", ("a>=1,<2", "b[x,y]", "~/z.whl")),
+        ("a~=1.0,!=1.5, b==2.*", ("a~=1.0,!=1.5", "b==2.*")),
+    ],
+)
+def test_packages_are_parted_by_commas_or_spaces(
+    monkeypatch: pytest.MonkeyPatch, text: str, packages: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("RLM_KERNEL_PRELOAD", text)
+    assert SandboxSettings.from_environment().preload == packages
+
+
+def test_packages_that_are_given_one_by_one_stay_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RLM_KERNEL_PRELOAD", "pydantic")
+    given = ["a >= 1", "my wheels/x.whl"]
+    assert SandboxSettings.from_environment(preload=given).preload == tuple(given)

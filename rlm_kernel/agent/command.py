@@ -16,6 +16,7 @@ from rlm_kernel.agent.repl import RLM_REPL
 from rlm_kernel.agent.setting import RunOptions
 from rlm_kernel.agent.steps import StepPrinter
 from rlm_kernel.agent.stop_signals import StopSignals
+from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.progress import progress_for
 from rlm_kernel.settings import AgentSettings
 
@@ -38,18 +39,20 @@ def run(
     recursive_model: str | None = None,
     max_iterations: int = 20,
     max_depth: int = 1,
+    preload: Sequence[str] = (),
 ) -> int:
     """Answer `query` about the files, the answer on stdout and each step on stderr.
 
     `model` is a litellm name or `local`, which is the default: the model at MODEL_PATH, else the
-    pinned one. Without WASM_MANAGER_SERVICE_URL a manager of our own runs meanwhile. Returns the
+    pinned one. Without WASM_MANAGER_SERVICE_URL a manager of our own runs meanwhile, with sessions
+    that start with the packages `preload`. Returns the
     exit status: 0, or 130 and 143 for SIGINT and SIGTERM. Raises the RLMKernelError classes.
     """
     text = read_context(context)
     settings = AgentSettings.from_environment()
     with StopSignals() as signals, ExitStack() as stack:
         try:
-            factory = stack.enter_context(_sessions(settings))
+            factory = stack.enter_context(_sessions(settings, preload))
             main, recursive = stack.enter_context(_models(model, recursive_model, settings))
             options = LOCAL_OPTIONS if model in (None, LOCAL) else RunOptions()
             rlm = RLM_REPL(
@@ -80,12 +83,16 @@ async def _watch(rlm: RLM_REPL, context: object, query: str) -> str:
 
 
 @contextmanager
-def _sessions(settings: AgentSettings) -> Iterator[Callable[[], SidecarREPLFactory]]:
+def _sessions(
+    settings: AgentSettings, preload: Sequence[str]
+) -> Iterator[Callable[[], SidecarREPLFactory]]:
     """Where sessions come from; a manager of our own boots while other things start."""
     if "manager_url" in settings.model_fields_set:
+        if preload:
+            raise ConfigurationError("the manager at WASM_MANAGER_SERVICE_URL does the preloading")
         yield create_sidecar_repl_factory
         return
-    with ManagerProcess() as manager:
+    with ManagerProcess(preload) as manager:
         yield lambda: SidecarREPLFactory(manager.url, manager.token)
 
 

@@ -7,12 +7,14 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from rlm_kernel.errors import ManagerUnavailable
 
 _STOP_SECONDS = 15.0
+_OPTIONS = ("--port", "0", "--stop-on-eof")
 _LOOPBACK = {"RLM_KERNEL_HOST": "127.0.0.1"}
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)$")
 
@@ -21,15 +23,17 @@ class ManagerProcess:
     """A manager on a free port of 127.0.0.1; a context manager around its life.
 
     It starts with the object and boots meanwhile; `url` waits until it listens. Nobody else on
-    the machine can use it, because it asks for `token`. Its messages go to our stderr.
+    the machine can use it, because it asks for `token`. Its messages go to our stderr. Its
+    sessions start with the packages `preload`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, preload: Sequence[str] = ()) -> None:
         self.token = secrets.token_urlsafe()
         self._url: str | None = None
+        packages = [f"--preload={package}" for package in preload]
         self._process = subprocess.Popen(
             # -P: a module that lies in the working directory must not run in place of a library.
-            [sys.executable, "-P", "-m", "rlm_kernel", "serve", "--port", "0", "--stop-on-eof"],
+            [sys.executable, "-P", "-m", "rlm_kernel", "serve", *_OPTIONS, *packages],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(self.token),

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from rlm_kernel.cli.keyboard import Keyboard
-from rlm_kernel.cli.options import read_settings
+from rlm_kernel.cli.options import add_settings, read_settings
 from rlm_kernel.cli.script import TIMED_OUT, run_script
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.sandbox import Limits, Session, Zygote
@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help=f"then stop, with status {TIMED_OUT}"
     )
+    add_settings(parser, SandboxSettings, "preload")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -105,7 +106,10 @@ async def _execute(
 async def _fresh_session(settings: SandboxSettings) -> AsyncIterator[Session]:
     limits = Limits.of(settings, standby=False)
     zygote = await Zygote.start(
-        limits, pyodide_url=settings.pyodide_url, require_seal=settings.require_seal
+        limits,
+        pyodide_url=settings.pyodide_url,
+        require_seal=settings.require_seal,
+        preload=settings.preload,
     )
     try:
         yield await zygote.spawn()

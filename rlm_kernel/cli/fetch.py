@@ -10,7 +10,7 @@ from rlm_kernel.settings import SandboxSettings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_settings(parser, SandboxSettings, "pyodide_url")
+    add_settings(parser, SandboxSettings, "pyodide_url", "preload")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -19,6 +19,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = read_settings(SandboxSettings, arguments)
     progress = progress_for()
-    ensure_installation(progress, url=settings.pyodide_url)
+    ensure_installation(progress, url=settings.pyodide_url, preload=settings.preload)
     progress.say(f"everything is in {cache_dir()}")
     return 0

@@ -11,12 +11,17 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def add_settings(parser: argparse.ArgumentParser, kind: type[Settings], *names: str) -> None:
-    """Declare one option for each named setting; what is not given comes from the environment."""
+    """Declare one option for each named setting; what is not given comes from the environment.
+
+    The option of a setting that has several values may be given several times.
+    """
     for name in names:
         field = kind.model_fields[name]
         variable = str(field.validation_alias)
+        several = isinstance(field.default, tuple)
         parser.add_argument(
             f"--{name.replace('_', '-')}",
+            action="append" if several else "store",
             metavar=variable.removeprefix("RLM_KERNEL_"),
             help=f"{field.description} (${variable}{_default(field.default)})",
         )
@@ -29,4 +34,4 @@ def read_settings(kind: type[AnySettings], arguments: argparse.Namespace) -> Any
 
 
 def _default(value: Any) -> str:
-    return "" if value is None else f", default {value}"
+    return "" if value in (None, ()) else f", default {value}"

@@ -19,6 +19,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-depth", type=int, default=1, help="models that ask models (default %(default)s)"
     )
+    parser.add_argument(
+        "--preload",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package for the sessions of a manager of its own: a requirement or a wheel",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,4 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
         recursive_model=arguments.recursive_model,
         max_iterations=arguments.max_iterations,
         max_depth=arguments.max_depth,
+        preload=arguments.preload,
     )

@@ -35,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "zygote_seconds",
         "interrupt_grace",
         "pyodide_url",
+        "preload",
     )
     parser.add_argument(
         "--stop-on-eof",

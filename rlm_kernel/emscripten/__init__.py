@@ -8,6 +8,7 @@ from rlm_kernel.emscripten.errno import Errno, SyscallError
 from rlm_kernel.emscripten.exports import Exports
 from rlm_kernel.emscripten.filesystem import FileSystem
 from rlm_kernel.emscripten.imports import GuestExit, imported
+from rlm_kernel.emscripten.linking import Library
 from rlm_kernel.emscripten.memory import GuestMemory
 from rlm_kernel.emscripten.nodes import (
     Device,
@@ -32,6 +33,7 @@ __all__ = [
     "FileSystem",
     "GuestExit",
     "GuestMemory",
+    "Library",
     "Node",
     "NullDriver",
     "OpenFile",

@@ -138,6 +138,11 @@ class RegularFile(Node):
     def size(self) -> int:
         return len(self._data)
 
+    @property
+    def image(self) -> bytes | memoryview | None:
+        """The shared content that the file was made with, while nothing was written to it."""
+        return None if isinstance(self._data, bytearray) else self._data
+
     def read_at(self, offset: int, length: int) -> bytes | bytearray | memoryview:
         return self._data[offset : offset + length]
 

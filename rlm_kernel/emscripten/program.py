@@ -31,6 +31,7 @@ from rlm_kernel.emscripten.imports import (
     raw_callback,
     stub,
 )
+from rlm_kernel.emscripten.linking import Library, Linker, LinkerCalls, MainModule
 from rlm_kernel.emscripten.locations import Locations
 from rlm_kernel.emscripten.memory import PAGE_BYTES, GuestMemory
 from rlm_kernel.emscripten.metadata import MetadataCalls
@@ -52,12 +53,16 @@ _VALUE_TYPES = {
 }
 _WEAK_SYMBOLS = ("GOT.func", "GOT.mem")
 
+TABLE_MAX = 1 << 20
+"""Functions that the program and its libraries may have in their table."""
+
 
 class Program:
     """A main module, instantiated and with its constructors run.
 
     `groups(program)` gives host functions beyond Emscripten's own; where both have one, theirs
-    is taken. The store, the memory and the file system live as long as the program.
+    is taken. `libraries` are those that it may load while it runs. The store, the memory and the
+    file system live as long as the program.
     """
 
     def __init__(
@@ -70,9 +75,10 @@ class Program:
         sleep: Callable[[float | None], None],
         descriptors: Descriptors | None = None,
         groups: Callable[[Program], Iterable[object]] = lambda program: (),
+        libraries: Iterable[Library] = (),
     ) -> None:
         self.store = wasmtime.Store(engine)
-        self.store.set_limits(memory_size=memory_limit)
+        self.store.set_limits(memory_size=memory_limit, table_elements=TABLE_MAX)
         self.memory = GuestMemory()
         self.filesystem = FileSystem()
         self.descriptors = descriptors or Descriptors()
@@ -81,8 +87,9 @@ class Program:
         self.stack = CallStack(self.store)
         self.cpu_clock = CpuClock()
         self._callbacks: list[Any] = []
-        own = self._own_calls(memory_limit, environment, sleep)
+        own = self._own_calls(memory_limit, environment, sleep, libraries)
         provided = self._provided([*own, *groups(self)])
+        self._host: dict[tuple[str, str], wasmtime.Func] = {}
         imports = [self._satisfy(item, provided) for item in module.imports]
         self.exports = Exports(self.store, wasmtime.Instance(self.store, module, imports))
         self._linear_memory = self.exports.memory("memory")
@@ -90,6 +97,8 @@ class Program:
         table = self.exports.find("__indirect_function_table")
         if isinstance(table, wasmtime.Table):
             self.table.attach(table)
+            main = MainModule(self.store, self.exports, self.memory, self._host, self._call_back)
+            self._linker.attach(main)
         self.call("__wasm_call_ctors")
 
     def _own_calls(
@@ -97,8 +106,10 @@ class Program:
         memory_limit: int,
         environment: Mapping[str, str],
         sleep: Callable[[float | None], None],
+        libraries: Iterable[Library],
     ) -> tuple[object, ...]:
         locations = Locations(self.memory, self.filesystem, self.descriptors)
+        self._linker = LinkerCalls(Linker(libraries), locations)
         self.files = FileCalls(self.memory, self.filesystem, locations, self.descriptors)
         return (
             self.files,
@@ -111,6 +122,7 @@ class Program:
             HeapCalls(self.memory, self.descriptors, memory_limit, self._grow, self._allocate),
             ProcessCalls(self.memory, "python", self._handle_signal),
             NetworkCalls(),
+            self._linker,
         )
 
     def call(self, name: str, *arguments: int) -> Any:
@@ -160,7 +172,9 @@ class Program:
             raise ConfigurationError(f"{module}.{name} has the type {types}, not {declared}")
         callback = raw_callback(declared, handler, self.trap)
         self._callbacks.append(callback)
-        return wasmtime.Func._from_raw(self._function(kind, callback))
+        function = wasmtime.Func._from_raw(self._function(kind, callback))
+        self._host[module, name] = function
+        return function
 
     def new_function(self, signature: Signature, callback: Any, number: int) -> Any:
         """The `wasmtime_func_t` of a host function that is called with `number` first.

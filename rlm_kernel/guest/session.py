@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rlm_kernel.guest import entropy, host, refusals
@@ -27,6 +27,7 @@ from rlm_kernel.guest.introspection import Introspection
 from rlm_kernel.guest.kernel import current_header
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
+from rlm_kernel.guest.preload import import_all
 from rlm_kernel.guest.reserve import Reserve
 from rlm_kernel.guest.settling import fill_holes, settle
 from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
@@ -164,8 +165,10 @@ class Session:
         return self._execution.call(lambda: answer(frame.content))
 
 
-def main(output_bytes: int, display_bytes: int) -> None:
-    """Serves for ever; the arguments are what each cell may print and display."""
+def main(output_bytes: int, display_bytes: int, preload: Sequence[str] = ()) -> None:
+    """Serves for ever; the numbers are what each cell may print and display, `preload` are modules
+    to import first."""
     session = Session(Budget(output_bytes, display_bytes))
+    import_all(preload)
     session.warm()
     session.serve()

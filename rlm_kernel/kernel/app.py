@@ -41,6 +41,7 @@ class KernelApp:
             Limits.of(settings),
             pyodide_url=settings.pyodide_url,
             require_seal=settings.require_seal,
+            preload=settings.preload,
         )
         self._file = connection_file
         self._owns_file = not connection_file.exists()
@@ -105,15 +106,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.warning("ignored arguments: %s", " ".join(unknown))
     file = options.connection_file or Path(jupyter_runtime_dir()) / f"kernel-{os.getpid()}.json"
     try:
-        asyncio.run(_serve(file.absolute()))
+        settings = SandboxSettings.from_environment(preload=options.preload)
+        asyncio.run(_serve(file.absolute(), settings))
     except RLMKernelError as error:
         print(f"rlm-kernel: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _serve(file: Path) -> None:
-    await KernelApp(file, SandboxSettings.from_environment()).run()
+async def _serve(file: Path, settings: SandboxSettings) -> None:
+    await KernelApp(file, settings).run()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,5 +128,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="the connection file to serve; written when it does not exist",
+    )
+    parser.add_argument(
+        "--preload",
+        action="append",
+        metavar="PACKAGE",
+        help="a package that the session starts with: a requirement or a wheel",
     )
     return parser

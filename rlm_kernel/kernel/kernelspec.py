@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -35,21 +36,22 @@ def install(
     sys_prefix: bool = False,
     prefix: str | Path | None = None,
     detach: bool = False,
+    preload: Sequence[str] = (),
 ) -> Path:
     """Installs a kernelspec, over one that is there, and gives its folder.
 
     It goes to the user's data folder, to this Python's own prefix, or to
     `PREFIX/share/jupyter/kernels`; with none of the three, to the system's. The kernel runs on the
-    Python that runs this; that of `MANAGER_NAME` on the manager that WASM_MANAGER_SERVICE_URL
-    names where it is started, and with `detach` it outlives a shutdown. Raises ConfigurationError
-    when the place cannot be written.
+    Python that runs this and starts with the packages `preload`; that of `MANAGER_NAME` on the
+    manager that WASM_MANAGER_SERVICE_URL names where it is started, and with `detach` it outlives a
+    shutdown. Raises ConfigurationError when the place cannot be written.
     """
     destination = location(name, user=user, sys_prefix=sys_prefix, prefix=prefix)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / name
         shutil.copytree(template_directory(), source, ignore=shutil.ignore_patterns("*.json"))
         template = template_directory() / TEMPLATES[name]
-        (source / "kernel.json").write_text(_filled_in(template.read_text(), detach))
+        (source / "kernel.json").write_text(_filled_in(template.read_text(), detach, preload))
         try:
             KernelSpecManager().install_kernel_spec(
                 str(source), name, user=user, prefix=_prefix(sys_prefix, prefix)
@@ -106,9 +108,16 @@ def _prefix(sys_prefix: bool, prefix: str | Path | None) -> str | None:
     return None if prefix is None else str(Path(prefix).expanduser().absolute())
 
 
-def _filled_in(template: str, detach: bool) -> str:
+def _filled_in(template: str, detach: bool, preload: Sequence[str]) -> str:
     spec = json.loads(template)
     spec["argv"] = [part.replace("{sys.executable}", sys.executable) for part in spec["argv"]]
+    for package in preload:
+        spec["argv"] += ["--preload", _from_anywhere(package)]
     if detach:
         spec["metadata"]["kernel_provisioner"]["config"] = {"detach": True}
     return json.dumps(spec, indent=2) + "\n"
+
+
+def _from_anywhere(package: str) -> str:
+    """The package as it is named from another working directory."""
+    return str(Path(package).expanduser().absolute()) if package.endswith(".whl") else package

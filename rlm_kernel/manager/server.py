@@ -149,6 +149,7 @@ def _starter(settings: ManagerSettings) -> Callable[[], Awaitable[Zygote]]:
         Limits.of(settings),
         pyodide_url=settings.pyodide_url,
         require_seal=settings.require_seal,
+        preload=settings.preload,
     )
 
 

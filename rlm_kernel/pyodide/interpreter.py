@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import wasmtime
 
@@ -14,6 +14,7 @@ from rlm_kernel.emscripten.devices import (
     RandomDriver,
     ZeroDriver,
 )
+from rlm_kernel.emscripten.linking import Library
 from rlm_kernel.emscripten.nodes import Device, Driver
 from rlm_kernel.emscripten.program import Program
 from rlm_kernel.errors import ZygoteError
@@ -47,7 +48,7 @@ PLAIN_DEVICES: Mapping[str, Driver] = {
 
 class Interpreter:
     """One CPython. `image` maps absolute paths to files that the guest finds in its file system,
-    the standard library among them.
+    the standard library among them; `libraries` are those of these files that can be loaded.
 
     Descriptor 0 is empty; 1 and 2 go to the host's standard error, where only what happens
     outside of a cell can land. `devices` adds drivers under `/dev`.
@@ -63,6 +64,7 @@ class Interpreter:
         devices: Mapping[str, Driver],
         sleep: Callable[[float | None], None],
         open_files: int = 1024,
+        libraries: Iterable[Library] = (),
     ) -> None:
         self.program = Program(
             engine,
@@ -72,6 +74,7 @@ class Interpreter:
             sleep=sleep,
             descriptors=Descriptors(open_files),
             groups=self._groups,
+            libraries=libraries,
         )
         self.signals.attach(self.program.exports.address(WORD))
         self._attach_stack()

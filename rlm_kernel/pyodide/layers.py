@@ -72,8 +72,8 @@ def guest_image(
         return _archived(stdlib, STDLIB)
 
     library = Image(
-        _layer("stdlib", (stdlib.read_bytes(),), standard, compile_tree, progress),
-        _layer("wheels", wheels_key, unpacked, compile_tree, progress),
+        layer("stdlib", (stdlib.read_bytes(),), standard, compile_tree, progress),
+        layer("wheels", wheels_key, unpacked, compile_tree, progress),
     )
 
     def parsed() -> Mapping[str, bytes]:
@@ -83,8 +83,8 @@ def guest_image(
     trees_key = (*wheels_key, Path(__file__).with_name("syntax_trees.py").read_bytes())
     return Image(
         library,
-        _layer("guest", guest_key, lambda: guest, compile_tree, progress),
-        _layer("trees", trees_key, parsed, compile_tree, progress),
+        layer("guest", guest_key, lambda: guest, compile_tree, progress),
+        layer("trees", trees_key, parsed, compile_tree, progress),
     )
 
 
@@ -118,21 +118,23 @@ def _archived(archive: Path, folder: str) -> dict[str, bytes]:
         return {f"{folder}/{name}": file.read(name) for name in names}
 
 
-def _layer(
+def layer(
     name: str,
     key: Iterable[bytes],
     make: Callable[[], Mapping[str, bytes]],
     compile_tree: CompileTree,
     progress: Progress,
 ) -> Mapping[str, memoryview]:
+    """The layer `name` for this key, from the cache or else of the files that `make` gives, with
+    their byte code. Raises CacheError, and what `make` and `compile_tree` raise."""
     directory = private_directory("images")
     path = directory / f"{name}-{_digest(key)}.layer"
-    layer = open_layer(path)
-    if layer is not None:
-        return layer
+    found = open_layer(path)
+    if found is not None:
+        return found
     with locked(directory / name, progress):
-        layer = open_layer(path)
-        if layer is None:
+        found = open_layer(path)
+        if found is None:
             files = make()
             sources = {path: text for path, text in files.items() if path.endswith(".py")}
             if sources:
@@ -140,9 +142,9 @@ def _layer(
                 files = {**files, **compile_tree(sources)}
             write_layer(path, files)
             keep_newest(directory.glob(f"{name}-*.layer"), KEPT_LAYERS)
-            layer = open_layer(path)
-    assert layer is not None, "it was written a moment ago, under the lock"
-    return layer
+            found = open_layer(path)
+    assert found is not None, "it was written a moment ago, under the lock"
+    return found
 
 
 def _digest(key: Iterable[bytes]) -> str:

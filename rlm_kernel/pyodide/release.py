@@ -25,6 +25,13 @@ STDLIB = PinnedFile(
     "fa1957e5777068fc4f7437f96d860ae2fbe9c19732ba06c84e004ec16dd7dd7a",
 )
 
+PACKAGE_LIST = PinnedFile(
+    "pyodide-lock.json",
+    119_077,
+    "5dc2fc119108bc148c7457dc86e7675b5c87e1cafd420b9c34c1eaef7b36c010",
+)
+"""Names and pins the packages that come with the release."""
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -43,6 +50,12 @@ def ensure_release(progress: Progress = SILENT, *, url: str | None = None) -> Re
     directory = private_directory(f"pyodide-{VERSION}")
     wasm, stdlib = obtain((WASM, STDLIB), directory, _sources(url), progress)
     return Release(wasm, stdlib)
+
+
+def ensure_package_list(progress: Progress = SILENT, *, url: str | None = None) -> Path:
+    """The release's list of packages, fetched as `ensure_release` does. Raises FetchError."""
+    directory = private_directory(f"pyodide-{VERSION}")
+    return obtain((PACKAGE_LIST,), directory, _sources(url), progress)[0]
 
 
 def _sources(url: str | None) -> Iterator[Source]:

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
@@ -31,15 +31,16 @@ class Sandbox:
             box.execute("x = 6 * 7")
             print(box.execute("x").result)  # 42
 
-    The first sandbox with given limits boots a zygote, which takes seconds, or a minute where
-    Pyodide must be fetched and compiled; later ones take milliseconds. Zygotes end with the
+    `preload` are packages to start with: requirements (`"pydantic==2.*"`) or paths of wheels. The
+    first sandbox with given limits and packages boots a zygote, which takes seconds, or a minute
+    where Pyodide must be fetched and compiled; later ones take milliseconds. Zygotes end with the
     program. One thread at a time may execute; `interrupt` is for the others.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, preload: Sequence[str] = ()) -> None:
         self._host = _shared_host()
         self._numbers = itertools.count(1)
-        self._session: Session | None = self._host.spawn(limits or Limits())
+        self._session: Session | None = self._host.spawn(limits or Limits(), tuple(preload))
 
     @property
     def pid(self) -> int:
@@ -153,16 +154,17 @@ class _Host:
 
     def __init__(self) -> None:
         self.loop = LoopThread()
-        self._zygotes: dict[Limits, ZygoteRotation] = {}
+        self._zygotes: dict[tuple[Limits, tuple[str, ...]], ZygoteRotation] = {}
         self._lock = threading.Lock()
         atexit.register(self.close)
 
-    def spawn(self, limits: Limits) -> Session:
+    def spawn(self, limits: Limits, preload: tuple[str, ...]) -> Session:
         with self._lock:
-            zygote = self._zygotes.get(limits)
+            zygote = self._zygotes.get((limits, preload))
             if zygote is None:
-                first = ZygoteRotation.begin(partial(Zygote.start, limits))
-                zygote = self._zygotes[limits] = self.loop.run(first)
+                start = partial(Zygote.start, limits, preload=preload)
+                zygote = self.loop.run(ZygoteRotation.begin(start))
+                self._zygotes[limits, preload] = zygote
         return self.loop.run(zygote.spawn())
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from rlm_kernel.errors import SandboxClosed, ZygoteError, error_class
@@ -25,14 +26,23 @@ log = logging.getLogger(__name__)
 class Zygote:
     """One booted guest that sessions are forked from.
 
-    `unsealed` names the layers of the seal that this kernel lacks. All of it belongs to one event
+    `unsealed` names the layers of the seal that this kernel lacks, and `preloading` tells what went
+    wrong with packages that were to be preloaded. All of it belongs to one event
     loop. A zygote process that died is started anew by the next `fork`. `close` ends it and every
     session that came from it.
     """
 
-    def __init__(self, limits: Limits, pyodide_url: str | None, require_seal: bool) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        pyodide_url: str | None,
+        require_seal: bool,
+        preload: Sequence[str] = (),
+    ) -> None:
         self.limits = limits
         self.unsealed: tuple[str, ...] = ()
+        self.preloading: tuple[str, ...] = ()
+        self._preload = tuple(preload)
         self._pyodide_url = pyodide_url
         self._require_seal = require_seal
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,13 +58,15 @@ class Zygote:
         *,
         pyodide_url: str | None = None,
         require_seal: bool = False,
+        preload: Sequence[str] = (),
     ) -> Zygote:
         """Boots the guest, which takes seconds, and minutes where Pyodide must be fetched first.
 
-        Raises FetchError, or ZygoteError, also where the seal is required and this kernel lacks a
-        layer of it.
+        `preload` are packages that every session starts with, as requirements (`"pydantic==2.*"`)
+        or paths of wheels. Raises FetchError, PackageError, or ZygoteError, also where the seal is
+        required and this kernel lacks a layer of it.
         """
-        zygote = cls(limits or Limits(), pyodide_url, require_seal)
+        zygote = cls(limits or Limits(), pyodide_url, require_seal, preload)
         async with zygote._turn:
             await zygote._boot()
         return zygote
@@ -150,6 +162,8 @@ class Zygote:
         arguments = [str(theirs.fileno()), self.limits.to_json()]
         if self._pyodide_url:
             arguments.append(self._pyodide_url)
+        for package in self._preload:
+            arguments.append(f"--preload={package}")
         if self._require_seal:
             arguments.append("--require-seal")
         with theirs:
@@ -162,15 +176,18 @@ class Zygote:
             )
         self._control = control
         try:
-            unsealed = (await self._receive())["unsealed"]
+            ready = await self._receive()
         except BaseException as error:
             self._end()
             if isinstance(error, OSError):
                 raise ZygoteError(f"the zygote did not start: {error}") from error
             raise
-        self.unsealed = tuple(unsealed)
-        if unsealed:
-            log.warning("sessions run without these layers of their seal: %s", ", ".join(unsealed))
+        self.unsealed, self.preloading = tuple(ready["unsealed"]), tuple(ready["preloading"])
+        if self.unsealed:
+            names = ", ".join(self.unsealed)
+            log.warning("sessions run without these layers of their seal: %s", names)
+        for problem in self.preloading:
+            log.warning("preloading: %s", problem)
 
     async def _receive(self) -> dict[str, Any]:
         assert self._control is not None

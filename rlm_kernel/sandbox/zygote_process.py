@@ -1,13 +1,13 @@
 """The program of a zygote: boots the guest once, then forks a session whenever it is asked to.
 
 Run as `python -m rlm_kernel.sandbox.zygote_process CONTROL LIMITS [PYODIDE_URL]
-[--require-seal]`, where CONTROL is the descriptor of a SOCK_SEQPACKET socket and LIMITS are those
-of its sessions as JSON. It completes the installation, starts itself anew with a large stack and
-hardly any environment, and boots the guest.
-When the guest is warm it sends `{"ready": true, "unsealed": [...]}` with the layers of the seal
-that this kernel lacks. Each packet that comes then carries the sockets of a new session (see
-`line_sockets`) and is answered by `{"pid": PID}`. What goes wrong is answered
-by `{"failed": MESSAGE, "code": CODE}`.
+[--preload PACKAGE]... [--require-seal]`, where CONTROL is the descriptor of a SOCK_SEQPACKET socket
+and LIMITS are those of its sessions as JSON. It completes the installation, starts itself anew with
+a large stack and hardly any environment, and boots the guest.
+When the guest is warm it sends `{"ready": true, "unsealed": [...], "preloading": [...]}` with the
+layers of the seal that this kernel lacks, and what went wrong with preloaded packages. Each packet
+that comes then carries the sockets of a new session (see `line_sockets`) and is answered by
+`{"pid": PID}`. What goes wrong is answered by `{"failed": MESSAGE, "code": CODE}`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,6 +42,7 @@ from rlm_kernel.sandbox.limits import Limits
 from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES, LINE_SOCKETS, taken_over
 from rlm_kernel.sandbox.listener import AWAKE, Listener
 from rlm_kernel.sandbox.owner_line import OwnerLine
+from rlm_kernel.sandbox.preloading import preload_problems
 from rlm_kernel.sandbox.seal import missing_layers, seal
 from rlm_kernel.sandbox.sharing import prepare_for_forks
 from rlm_kernel.sandbox.system_calls import prctl
@@ -56,11 +58,19 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 class ZygoteProcess:
     """Holds the warm guest. Forking happens inside of the guest's first wait for input."""
 
-    def __init__(self, control: socket.socket, limits: Limits, *, require_seal: bool) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        limits: Limits,
+        *,
+        preload: Sequence[str] = (),
+        require_seal: bool,
+    ) -> None:
         self._control = control
         self._limits = limits
         self._require_seal = require_seal
-        installed = ensure_installation()
+        installed = ensure_installation(preload=preload)
+        self._preloaded = installed.preloaded
         self._line = OwnerLine(self._serve_forks, self._serve)
         self._interpreter = Interpreter(
             installed.engine,
@@ -70,6 +80,7 @@ class ZygoteProcess:
             devices={"owner": self._line},
             sleep=self._line.sleep,
             open_files=limits.open_files,
+            libraries=self._preloaded.libraries,
         )
         program = self._interpreter.program
         self._line.make_immortal = partial(make_immortal, program.memory)
@@ -79,9 +90,10 @@ class ZygoteProcess:
         """Runs the guest's program: in the zygote until it is told to end, and in each session."""
         status, reason = 0, "its program ended"
         try:
+            numbers = f"{self._limits.output_bytes}, {self._limits.display_bytes}"
             self._interpreter.run(
                 "from rlm_kernel.guest.session import main\n"
-                f"main({self._limits.output_bytes}, {self._limits.display_bytes})"
+                f"main({numbers}, {list(self._preloaded.imports)!r})"
             )
         except GuestExit as exit_:
             status, reason = exit_.status, str(exit_)
@@ -103,10 +115,11 @@ class ZygoteProcess:
     def _serve_forks(self) -> None:
         """Forks for every packet; returns in each child, never in the zygote."""
         unsealed = self._check()
-        quota = self._interpreter.program.filesystem.quota
-        quota.allow(self._limits.file_bytes, self._limits.file_count)
+        filesystem = self._interpreter.program.filesystem
+        preloading = preload_problems(self._preloaded, filesystem)
+        filesystem.quota.allow(self._limits.file_bytes, self._limits.file_count)
         prepare_for_forks()
-        _send(self._control, {"ready": True, "unsealed": unsealed})
+        _send(self._control, {"ready": True, "unsealed": unsealed, "preloading": preloading})
         while True:
             message, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, LINE_SOCKETS)
             if not message:
@@ -221,13 +234,13 @@ def _send(control: socket.socket, message: dict[str, Any]) -> None:
         control.send(json.dumps(message).encode())
 
 
-def _prepare(pyodide_url: str | None) -> NoReturn:
+def _prepare(pyodide_url: str | None, preload: Sequence[str]) -> NoReturn:
     """Completes the installation, with the environment that fetching may need, and starts anew.
 
     The limit of the stack counts from the start of a process, and what fetching and compiling left
     in memory would be in every session.
     """
-    ensure_installation(progress_for(), url=pyodide_url)
+    ensure_installation(progress_for(), url=pyodide_url, preload=preload)
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     if hard != resource.RLIM_INFINITY and hard < STACK_BYTES:
         raise ConfigurationError(f"the hard limit of the stack must be {STACK_BYTES >> 10} KiB")
@@ -252,6 +265,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("control", type=int)
     parser.add_argument("limits", type=Limits.from_json)
     parser.add_argument("pyodide_url", nargs="?")
+    parser.add_argument("--preload", action="append", default=[], help="a requirement or a wheel")
     parser.add_argument("--require-seal", action="store_true", help="fail where a layer is missing")
     parser.add_argument("--prepared", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -268,11 +282,13 @@ def main() -> None:
     try:
         if not arguments.prepared:
             os.set_inheritable(control.fileno(), True)
-            _prepare(arguments.pyodide_url)
+            _prepare(arguments.pyodide_url, arguments.preload)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the sessions
         prctl(PR_SET_CHILD_SUBREAPER, 1)  # and their copies, whose parents may end before them
         require_seal: bool = arguments.require_seal
-        zygote = ZygoteProcess(control, arguments.limits, require_seal=require_seal)
+        zygote = ZygoteProcess(
+            control, arguments.limits, preload=arguments.preload, require_seal=require_seal
+        )
     except RLMKernelError as error:
         _send(control, _failure(error))
         sys.exit(1)

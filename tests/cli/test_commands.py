@@ -32,7 +32,7 @@ def test_run_passes_everything_on_and_has_the_agents_status(
 
     monkeypatch.setattr(agent, "run", run)
     words = "run --context a b --query why --model m --recursive-model r --max-iterations 3"
-    assert main([*words.split(), "--max-depth", "2"]) == 5
+    assert main([*words.split(), "--max-depth", "2", "--preload", "p", "--preload", "q"]) == 5
     assert given == {
         "context": [Path("a"), Path("b")],
         "query": "why",
@@ -40,6 +40,7 @@ def test_run_passes_everything_on_and_has_the_agents_status(
         "recursive_model": "r",
         "max_iterations": 3,
         "max_depth": 2,
+        "preload": ["p", "q"],
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import write_wheel
 from tests.processes import alive, descendants_of
 
 EXEC = [sys.executable, "-m", "rlm_kernel", "exec"]
@@ -145,3 +146,15 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     done = run_exec(str(file))
     assert done.returncode == 2
     assert "not UTF-8" in done.stderr
+
+
+def test_a_preloaded_wheel_is_there_and_a_bad_one_is_refused_in_one_line(tmp_path: Path) -> None:
+    write_wheel(tmp_path, "thing", {"thing.py": b"x = 42"})
+    write_wheel(tmp_path, "broken", {"broken.py": b"raise ValueError('why')"})
+    wheels = [f"--preload={tmp_path}/{name}-1.0-py3-none-any.whl" for name in ("thing", "broken")]
+    done = run_exec(*wheels, "-c", "import sys; print(sys.modules['thing'].x)")
+    assert (done.returncode, done.stdout) == (0, "42\n")
+    assert "preloading: import broken failed: ValueError: why" in done.stderr.splitlines()
+    refused = run_exec("--preload=gone-1.0-py3-none-any.whl", "-c", "1")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("rlm-kernel: error: the zygote failed: there is no wheel")

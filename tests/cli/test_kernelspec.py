@@ -22,6 +22,25 @@ def test_it_is_installed_and_removed(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == f"installed {folder}\nremoved {folder}\n"
 
 
+def test_the_packages_to_preload_go_into_the_command_of_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["--preload", "pydantic==2.*", "--preload", "./thing-1.0-py3-none-any.whl"]
+    assert main(["kernelspec", "install", "--prefix", str(tmp_path), *words]) == 0
+    spec = json.loads((tmp_path / WHERE / "kernel.json").read_text())
+    wheel = str(tmp_path / "thing-1.0-py3-none-any.whl")
+    assert spec["argv"][-4:] == ["--preload", "pydantic==2.*", "--preload", wheel]
+
+
+def test_the_kernel_of_a_manager_has_its_packages_from_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--prefix", str(tmp_path)]
+    assert main(["kernelspec", "install", "--manager", "--preload", "pydantic", *place]) == 2
+    assert "--preload is not for the manager's kernel" in capsys.readouterr().err
+
+
 def test_without_a_place_it_is_for_this_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

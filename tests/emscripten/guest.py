@@ -9,11 +9,12 @@ from typing import Any
 
 import wasmtime
 
-from rlm_kernel.emscripten import Program
+from rlm_kernel.emscripten import Library, Program
 from rlm_kernel.emscripten.clock import ClockCalls
 from rlm_kernel.emscripten.files import FileCalls
 from rlm_kernel.emscripten.heap import HeapCalls
 from rlm_kernel.emscripten.imports import Import
+from rlm_kernel.emscripten.linking import LinkerCalls
 from rlm_kernel.emscripten.locations import Locations
 from rlm_kernel.emscripten.metadata import MetadataCalls
 from rlm_kernel.emscripten.network import NetworkCalls
@@ -26,6 +27,7 @@ GROUPS = (
     ClockCalls,
     FileCalls,
     HeapCalls,
+    LinkerCalls,
     Locations,
     MetadataCalls,
     NetworkCalls,
@@ -65,10 +67,13 @@ _ALLOCATOR = """
     (global.set $top (local.get $end))
     (local.get $start))
   (func (export "malloc") (param i32) (result i32) (call $take (i32.const 8) (local.get 0)))
-  (global (export "handled") (mut i32) (i32.const 0))
+  (func (export "free") (param i32))
+  (global $error (export "error") (mut i32) (i32.const 0))
+  (func (export "__dl_seterr") (param i32 i32) (global.set $error (i32.load (local.get 1))))
+  (global $handled (export "handled") (mut i32) (i32.const 0))
   (table (export "__indirect_function_table") 4 funcref)
   (elem (i32.const %d) $handle $two $fall)
-  (func $handle (param i32) (global.set 1 (local.get 0)))
+  (func $handle (param i32) (global.set $handled (local.get 0)))
   (func $two (param i32 i32))
   (func $fall (param i32) unreachable)
   (func (export "__errno_location") (result i32) (i32.const %d))
@@ -107,7 +112,9 @@ def never(seconds: float | None) -> None:
 def engine() -> wasmtime.Engine:
     # Made no earlier than a test needs it: pytest takes over the signals of traps when it starts,
     # which is after this module is imported, and the engine must come last.
-    return wasmtime.Engine()
+    config = wasmtime.Config()
+    config.wasm_exceptions = True
+    return wasmtime.Engine(config)
 
 
 @cache
@@ -124,6 +131,7 @@ class Guest:
         *,
         sleep: Callable[[float | None], None] = never,
         groups: Callable[[Program], Iterable[object]] = lambda program: (),
+        libraries: Iterable[Library] = (),
     ) -> None:
         self.program = Program(
             engine(),
@@ -132,6 +140,7 @@ class Guest:
             environment=ENVIRONMENT,
             sleep=sleep,
             groups=groups,
+            libraries=libraries,
         )
         self.memory = self.program.memory
         self.files = self.program.filesystem

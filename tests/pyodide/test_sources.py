@@ -13,7 +13,7 @@ from rlm_kernel.errors import ConfigurationError, FetchError, IntegrityError
 from rlm_kernel.progress import SILENT
 from rlm_kernel.pyodide.sources import DirectorySource, NpmSource, WheelSource, source_at
 from rlm_kernel.web import WebSource
-from tests.packages import fake_npm, write_wheel
+from tests.packages import fake_npm, only_pip_knows, write_wheel
 
 CONTENTS = {"one.wasm": b"the first file", "two.zip": b"the second file"}
 FILES = [
@@ -41,13 +41,6 @@ def pack_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contents: dict[str
     with tarfile.open(tmp_path / "thing.tgz", "w:gz") as archive:
         archive.add(tmp_path / "package", "package")
     fake_npm(tmp_path, monkeypatch, f"cp {tmp_path / 'thing.tgz'} .")
-
-
-def only_pip_knows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
 
 
 def delivered(source: Source, target: Path) -> dict[str, bytes]:

@@ -120,12 +120,12 @@ def test_a_zygote_that_must_seal_fails_where_a_layer_is_missing() -> None:
 
 def test_a_zygote_that_must_seal_serves_where_all_layers_are_there() -> None:
     with zygote(NONE_MISSING, "--require-seal") as control:
-        assert answer(control) == {"ready": True, "unsealed": []}
+        assert answer(control) == {"ready": True, "unsealed": [], "preloading": []}
 
 
 def test_a_session_that_is_sealed_otherwise_than_was_told_ends_at_once() -> None:
     with zygote(NO_LANDLOCK + NONE_MISSING) as control:
-        assert answer(control) == {"ready": True, "unsealed": []}
+        assert answer(control) == {"ready": True, "unsealed": [], "preloading": []}
         _, sockets = fork(control)
         assert sockets.frames.recv(1) == b""
         sockets.close()

@@ -1,0 +1,89 @@
+"""The extension modules of packages: compiled for this machine, and installed as their headers.
+
+The guest's file of a library holds what a linker reads of it and no code: nothing in the guest
+could run that. A custom section says which code belongs to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from posixpath import basename
+
+import wasmtime
+
+from rlm_kernel.emscripten import Library
+from rlm_kernel.errors import BadWheel, CompilationError, MalformedModule
+from rlm_kernel.progress import Progress
+from rlm_kernel.pyodide.compilation import load_compiled
+from rlm_kernel.pyodide.release import ensure_release
+from rlm_kernel.wasm import Module, Section, SectionId, SideModule, header, thunks
+
+_SECTION = "rlm-kernel"
+
+
+def is_library(path: str) -> bool:
+    """Whether a file of a package is a shared library, by its name."""
+    name = basename(path)
+    return name.endswith(".so") or ".so." in name
+
+
+def with_headers(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files, with headers in the place of libraries. Raises BadWheel."""
+    return {p: _header(p, data) if is_library(p) else data for p, data in files.items()}
+
+
+def load_library(
+    engine: wasmtime.Engine,
+    path: str,
+    content: memoryview,
+    original: Callable[[str], bytes],
+    progress: Progress,
+) -> Library:
+    """The library whose header is the guest's file at `path`, compiled if it was not yet.
+
+    `original` gives the bytes of the wheel's file for a guest path. Raises BadWheel.
+    """
+    module = Module.parse(bytes(content))
+    section = module.custom(_SECTION)
+    facts = json.loads(section.payload if section else b"{}")
+    late = tuple(facts["late"])
+    name = basename(path).partition(".")[0].replace("-", "_")
+    try:
+        compiled = load_compiled(engine, name, facts["sha256"], lambda: original(path), progress)
+        return Library(
+            path, content, SideModule.parse(module), compiled, late, _thunks(engine, module, late)
+        )
+    except (MalformedModule, CompilationError) as error:
+        raise BadWheel(f"{path} cannot be loaded: {error}") from error
+
+
+def _thunks(
+    engine: wasmtime.Engine, module: Module, late: tuple[str, ...]
+) -> wasmtime.Module | None:
+    if not late:
+        return None
+    code = thunks(module, late)
+    return load_compiled(engine, "thunks", hashlib.sha256(code).hexdigest(), lambda: code)
+
+
+def _header(path: str, data: bytes) -> bytes:
+    try:
+        module = Module.parse(data)
+        interface = SideModule.parse(module)
+        late = [name for name in interface.imported_functions() if name not in _main_names()]
+        facts = {"sha256": hashlib.sha256(data).hexdigest(), "late": late}
+        mark = Section(SectionId.CUSTOM, json.dumps(facts).encode(), _SECTION)
+        return Module((*header(module).sections, mark)).encode()
+    except MalformedModule as error:
+        raise BadWheel(f"{path} is not a library for WebAssembly: {error}") from error
+
+
+@cache
+def _main_names() -> frozenset[str]:
+    """What the main module exports, or has of its host."""
+    module = Module.parse(ensure_release().wasm.read_bytes())
+    exported = {export.name for export in module.exports()}
+    return frozenset(exported | {i.name for i in module.imports() if i.module == "env"})

@@ -1,0 +1,223 @@
+"""Real packages with extension modules, preloaded and used in sessions."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from rlm_kernel.sandbox import Sandbox
+
+PACKAGES = ("pydantic", "msgspec", "xxhash", "charset-normalizer", "contourpy")
+"""Rust, C, C, mypyc and C++; the last one needs numpy, of which the index has no wheel."""
+
+EXTENSIONS = "/lib/python3.14/site-packages"
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[str]:
+    """What is logged while the zygote starts."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def preloaded(messages: list[str]) -> Iterator[Sandbox]:
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    handler, log = Keep(), logging.getLogger("rlm_kernel.sandbox.zygote")
+    log.addHandler(handler)
+    try:
+        with Sandbox(preload=PACKAGES) as box:
+            yield box
+    finally:
+        log.removeHandler(handler)
+
+
+@pytest.fixture
+def box(preloaded: Sandbox) -> Iterator[Sandbox]:
+    """A fresh session of the same zygote."""
+    with Sandbox(preload=PACKAGES) as box:
+        yield box
+
+
+def output(box: Sandbox, code: str) -> str:
+    result = box.execute(code)
+    assert result.error is None, result.error
+    return result.stdout
+
+
+def wait_for_standby(box: Sandbox) -> None:
+    session = box._session
+    assert session is not None
+    while not session.has_standby:  # made when nothing else happens
+        time.sleep(0.005)
+
+
+def test_a_package_that_cannot_be_imported_is_told_with_its_reason(
+    preloaded: Sandbox, messages: list[str]
+) -> None:
+    told = [message for message in messages if message.startswith("preloading: ")]
+    assert any("import contourpy failed: ModuleNotFoundError" in line for line in told)
+    assert any("numpy" in line and "import" not in line for line in told)
+
+
+def test_the_packages_are_imported_already(box: Sandbox) -> None:
+    names = ["pydantic", "pydantic_core", "msgspec", "xxhash", "charset_normalizer"]
+    code = f"import sys; print([name for name in {names} if name not in sys.modules])"
+    assert output(box, code) == "[]\n"
+
+
+def test_pydantic_validates(box: Sandbox) -> None:
+    code = """
+from pydantic import BaseModel, Field, ValidationError
+class Point(BaseModel):
+    x: int = Field(gt=0)
+    tags: list[str] = []
+print(Point.model_validate_json('{"x": "3", "tags": ["a"]}'))
+try:
+    Point(x=-1)
+except ValidationError as error:
+    print(error.errors()[0]['type'])
+"""
+    assert output(box, code) == "x=3 tags=['a']\ngreater_than\n"
+
+
+def test_structs_are_encoded_and_decoded(box: Sandbox) -> None:
+    code = """
+import msgspec
+class User(msgspec.Struct):
+    name: str
+    groups: set[str] = set()
+print(msgspec.msgpack.encode(User("alice", {"admin"})).hex())
+print(msgspec.json.decode(b'{"name": "bob"}', type=User))
+try:
+    msgspec.json.decode(b'{"name": 1}', type=User)
+except msgspec.ValidationError as error:
+    print(error)
+"""
+    # MessagePack: a map of two, a string of four, one of five, one of six, an array of one.
+    expected = b"\x82\xa4name\xa5alice\xa6groups\x91\xa5admin"
+    assert output(box, code).splitlines() == [
+        expected.hex(),
+        "User(name='bob', groups=set())",
+        "Expected `str`, got `int` - at `$.name`",
+    ]
+
+
+def test_digests_are_those_of_the_algorithm(box: Sandbox) -> None:
+    # The first two are the algorithm's own published values for the empty input.
+    code = "import xxhash; print(xxhash.xxh32(b'').hexdigest(), xxhash.xxh64(b'').hexdigest())"
+    assert output(box, code) == "02cc5d05 ef46db3751d8e999\n"
+
+
+def test_compiled_python_detects_an_encoding(box: Sandbox) -> None:
+    code = """
+import charset_normalizer.md
+from charset_normalizer import from_bytes
+print(from_bytes('Это обычный русский текст, в нём несколько слов.'.encode('cp1251')).best())
+print(charset_normalizer.md.__file__.endswith('.so'))
+"""
+    assert output(box, code).splitlines() == [
+        "Это обычный русский текст, в нём несколько слов.",
+        "True",
+    ]
+
+
+LOAD_CONTOURPY = f"""
+import glob, importlib.util
+(path,) = glob.glob({EXTENSIONS!r} + '/contourpy/_contourpy*.so')
+spec = importlib.util.spec_from_file_location('contourpy._contourpy', path)
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+"""
+
+
+def test_a_library_that_was_not_imported_before_the_fork_is_loaded_in_the_session(
+    box: Sandbox,
+) -> None:
+    code = LOAD_CONTOURPY + "print(module.ZInterp.Log, module.max_threads() >= 1)"
+    assert output(box, code) == "ZInterp.Log True\n"
+
+
+def test_a_cpp_exception_is_caught_by_the_library_that_throws_it(box: Sandbox) -> None:
+    code = (
+        LOAD_CONTOURPY
+        + """
+other = importlib.util.spec_from_file_location('other._contourpy', path)
+try:
+    other.loader.exec_module(importlib.util.module_from_spec(other))
+except ImportError as error:
+    print(error)
+"""
+    )
+    # The text of a std::runtime_error: the library's types can be registered once only.
+    assert "is already registered!" in output(box, code)
+
+
+def test_the_missing_package_is_an_ordinary_import_error(box: Sandbox) -> None:
+    result = box.execute("import contourpy")
+    assert result.error is not None
+    assert (result.error.ename, result.error.evalue) == (
+        "ModuleNotFoundError",
+        "No module named 'numpy'",
+    )
+
+
+def test_a_fork_keeps_what_is_loaded_and_goes_its_own_way(box: Sandbox) -> None:
+    output(box, LOAD_CONTOURPY + "import xxhash; digest = xxhash.xxh64(b'a')")
+    with box.fork() as copy:
+        output(copy, "digest.update(b'b')")
+        assert output(copy, "print(digest.hexdigest() == xxhash.xxh64(b'ab').hexdigest())")
+        assert output(box, "print(digest.hexdigest() == xxhash.xxh64(b'a').hexdigest())") == (
+            "True\n"
+        )
+        assert output(copy, "print(module.LineType.Separate)") == "LineType.Separate\n"
+
+
+def test_the_copy_that_takes_over_after_a_kill_keeps_what_is_loaded(box: Sandbox) -> None:
+    output(box, LOAD_CONTOURPY + "import msgspec; encoder = msgspec.json.Encoder()")
+    wait_for_standby(box)
+    assert box.execute("sum(range(10**12))", timeout=0.1).state == "rolled_back"
+    assert output(box, "print(encoder.encode([1, 2]), module.LineType.Separate)") == (
+        "b'[1,2]' LineType.Separate\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "shutil.copy(installed, path)",
+        "shutil.copy(installed, path); os.chmod(path, 0o755)",
+        "open(path, 'wb').write(b'\\0asm\\1\\0\\0\\0')",
+        "path = installed; open(path, 'r+b').write(b'\\0')",
+    ],
+)
+def test_bytes_of_the_guests_own_are_never_loaded(box: Sandbox, change: str) -> None:
+    code = f"""
+import glob, importlib.util, os, shutil
+(installed,) = glob.glob({EXTENSIONS!r} + '/contourpy/_contourpy*.so')
+path = '/tmp/mine.so'
+{change}
+spec = importlib.util.spec_from_file_location('contourpy._contourpy', path)
+try:
+    importlib.util.module_from_spec(spec)
+except ImportError as error:
+    print(str(error).removeprefix(path))
+"""
+    assert output(box, code) == ": only libraries that the host installed can be loaded\n"
+
+
+def test_a_library_that_does_not_exist_is_told(box: Sandbox) -> None:
+    code = """
+import importlib.util
+spec = importlib.util.spec_from_file_location('gone', '/tmp/gone.so')
+try:
+    importlib.util.module_from_spec(spec)
+except ImportError as error:
+    print(error)
+"""
+    assert output(box, code) == "/tmp/gone.so: cannot open shared object file: No such file\n"
