@@ -78,10 +78,15 @@ class Manager:
         return list(self._sessions.values())
 
     async def delete(self, session_id: str) -> None:
-        """Close a session. Raises SessionNotFound or SessionExpired."""
+        """Kill a session. Raises SessionNotFound or SessionExpired.
+
+        On return it is forgotten and its processes have their SIGKILL. That they are no more is
+        waited for afterwards, and before the manager ends.
+        """
         session = self.get(session_id)
         self._forget(session)
-        await session.close()
+        self._begin_to_end(session)
+        await asyncio.sleep(0)  # a turn of the loop, in which the kill is sent
         _log.info("session deleted", extra={"session_id": session_id})
 
     async def _end(self, session_id: str) -> None:
@@ -128,10 +133,13 @@ class Manager:
             return
         self._forget(session)
         self._remember(session)
+        self._begin_to_end(session)
+        _log.info("session expired", extra={"session_id": session.id})
+
+    def _begin_to_end(self, session: ManagedSession) -> None:
         ending = asyncio.ensure_future(session.close())
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
-        _log.info("session expired", extra={"session_id": session.id})
 
     def _remember(self, session: ManagedSession) -> None:
         self._expired[session.id] = (

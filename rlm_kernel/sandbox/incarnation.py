@@ -88,10 +88,14 @@ class Incarnation:
             self.standby.keep(await self.copy())
 
     async def end(self, reason: str) -> None:
-        """Ends the process and its standby, which the next `living` replaces by a fresh one."""
+        """Ends the process and its standby, which the next `living` replaces by a fresh one.
+
+        Both are killed at once, and then waited for.
+        """
         self._ends += 1
         self.process.kill(reason)
-        await asyncio.gather(self.process.ended, self.standby.close())
+        self.standby.drop()
+        await asyncio.gather(self.process.ended, self.standby.ended())
 
     async def close(self) -> None:
         """Ends it for good. Idempotent."""

@@ -39,7 +39,6 @@ class Standby:
             self._ending.add(process.ended)
             process.ended.add_done_callback(self._ending.discard)
 
-    async def close(self) -> None:
-        """Ends the copy, and waits until it and those before it are no more."""
-        self.drop()
+    async def ended(self) -> None:
+        """Waits until all dropped copies are no more."""
         await asyncio.gather(*self._ending)
