@@ -120,8 +120,8 @@ class Kernel:
             self._service.refuse(request, error)
 
     def interrupt(self) -> None:
-        """Raises KeyboardInterrupt in the running cell, if any."""
-        self._session.interrupt()
+        """Raises KeyboardInterrupt in the running cell, or the one about to run, if any."""
+        self._service.interrupt_cell()
 
     async def restart(self) -> None:
         """Gives the kernel a fresh session without subshells; cells that wait are aborted."""
