@@ -218,6 +218,12 @@ class ManagerSettings(SandboxSettings):
         validation_alias="RLM_KERNEL_MAX_FILE_BYTES",
         description="largest file that may be sent into a session",
     )
+    replay_bytes: int = Field(
+        default=10 * 1024 * 1024,
+        ge=0,
+        validation_alias="RLM_KERNEL_REPLAY_BYTES",
+        description="how much of what it published a session keeps for those who attach later",
+    )
 
 
 class AgentSettings(Settings):

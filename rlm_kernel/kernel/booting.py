@@ -40,6 +40,7 @@ class BootingSession:
         self._session: GuestSession | None = None
         self._booting: asyncio.Task[GuestSession] | None = asyncio.create_task(self._start())
         self._interrupted = asyncio.Event()
+        self._waiting = 0
         self._closed = False
 
     @property
@@ -67,7 +68,7 @@ class BootingSession:
 
     def interrupt(self) -> None:
         """Interrupts the running cell, or the wait of the first one."""
-        if self._session is not None:
+        if self._session is not None and not self._waiting:
             self._session.interrupt()
         else:
             self._interrupted.set()
@@ -104,13 +105,16 @@ class BootingSession:
         if self._booting is None:
             self._booting = asyncio.create_task(self._start())
         booting = self._booting
-        self._interrupted.clear()
+        if not self._waiting:
+            self._interrupted.clear()
+        self._waiting += 1
         interrupt = asyncio.create_task(self._interrupted.wait())
         try:
             await asyncio.wait({booting, interrupt}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._waiting -= 1
             interrupt.cancel()
-        return self._outcome(booting) if booting.done() else None
+        return None if self._interrupted.is_set() else self._outcome(booting)
 
     def _outcome(self, booting: asyncio.Task[GuestSession]) -> GuestSession:
         if booting.cancelled():

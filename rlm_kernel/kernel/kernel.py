@@ -21,6 +21,7 @@ from rlm_kernel.kernel.guest_content import for_clients
 from rlm_kernel.kernel.message import Channel, Message, Mint
 from rlm_kernel.kernel.publisher import Publisher
 from rlm_kernel.kernel.questions import Questions
+from rlm_kernel.kernel.replay import Replay
 from rlm_kernel.kernel.request import Origin, Origins, Request
 from rlm_kernel.kernel.service import GUEST_MESSAGES, Service
 from rlm_kernel.kernel.sink import Client, GuestSession, Sink
@@ -35,10 +36,13 @@ class Kernel:
     order in which they came; control requests never wait. `executions` counts the cells that have
     run, `last_activity` is when a request last began or ended (UTC). `on_shutdown(restart)` is
     awaited when a client has asked for a shutdown, after it was answered; without one the kernel
-    restarts or closes itself.
+    restarts or closes itself. `replay` holds the latest of what was published, as much as
+    `replay_bytes` allow.
     """
 
-    def __init__(self, session: GuestSession, kernel_id: str | None = None) -> None:
+    def __init__(
+        self, session: GuestSession, kernel_id: str | None = None, *, replay_bytes: int = 0
+    ) -> None:
         self.kernel_id = kernel_id or str(uuid.uuid4())
         self.executions = 0
         self.last_activity = datetime.now(UTC)
@@ -47,6 +51,9 @@ class Kernel:
         self._session = session
         self._session.on_event = self._on_event
         self._publisher = Publisher(self.mint)
+        self.replay = Replay(replay_bytes)
+        if replay_bytes:
+            self._publisher.attach(self.replay)
         self._questions = Questions(session, self.mint)
         self._origins = Origins()
         self._line = Subshells(self._serve)
@@ -120,8 +127,8 @@ class Kernel:
             self._service.refuse(request, error)
 
     def interrupt(self) -> None:
-        """Raises KeyboardInterrupt in the running cell, if any."""
-        self._session.interrupt()
+        """Raises KeyboardInterrupt in the running cell, or the one about to run, if any."""
+        self._service.interrupt_cell()
 
     async def restart(self) -> None:
         """Gives the kernel a fresh session without subshells; cells that wait are aborted."""

@@ -38,6 +38,7 @@ class Request:
     client: Client
     timeout: float | None = None
     aborted: bool = False
+    interrupted: bool = False
 
     @property
     def header(self) -> Header:
@@ -87,6 +88,7 @@ class RequestLine:
     def __init__(self, serve: Callable[[Request], Awaitable[None]]) -> None:
         self._serve = serve
         self._waiting: deque[Request] = deque()
+        self._serving = False
         self._server: asyncio.Task[None] | None = None
 
     @property
@@ -101,6 +103,14 @@ class RequestLine:
         self._waiting.append(request)
         if self._server is None:
             self._server = asyncio.create_task(self._serve_all())
+
+    def interrupt_next(self) -> bool:
+        """Marks the first cell as interrupted where nothing is served yet; whether it did."""
+        cells = (request for request in self._waiting if request.message.kind == "execute_request")
+        first = None if self._serving else next(cells, None)
+        if first is not None:
+            first.interrupted = True
+        return first is not None
 
     def discard(self, request: Request) -> None:
         """Takes a request out of the line; one that is being served stays."""
@@ -126,7 +136,10 @@ class RequestLine:
             self._server = None
 
     async def _serve_one(self, request: Request) -> None:
+        self._serving = True
         try:
             await self._serve(request)
         except Exception:  # must not keep those behind it from being served
             log.exception("a request was not answered")
+        finally:
+            self._serving = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -104,11 +105,16 @@ class Service:
         does, and would take the idle status of an interrupt for that of a cell.
         """
         try:
-            self._session.interrupt()
+            self.interrupt_cell()
         except Exception as error:
             self._reply(request, self._failure(request, error))
         else:
             self._reply(request, {"status": "ok"})
+
+    def interrupt_cell(self) -> None:
+        """Interrupts the running cell, or the one that has come and is about to run."""
+        if not self._subshells.interrupt_next():
+            self._session.interrupt()
 
     def acknowledge_shutdown(self, request: Request, restart: bool) -> None:
         """Answers a `shutdown_request` and tells everyone."""
@@ -159,6 +165,8 @@ class Service:
         self._reply(request, content)
 
     async def _ask_guest(self, request: Request, content: Content) -> Reply:
+        if request.interrupted:  # as soon as the session has it
+            asyncio.get_running_loop().call_soon(self._session.interrupt)
         return await self._session.request(
             request.message.kind,
             for_guest(request.message, content),

@@ -65,6 +65,10 @@ class Subshells:
         for line in self._all():
             line.discard(request)
 
+    def interrupt_next(self) -> bool:
+        """Interrupts what is about to be served and not yet with the session, if anything is."""
+        return any(line.interrupt_next() for line in self._all())
+
     def abort_behind(self, request: Request) -> None:
         """Marks the cells of the same client that wait in the same line as aborted."""
         with contextlib.suppress(SubshellError):

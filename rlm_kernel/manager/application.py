@@ -19,6 +19,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (rf"{_SESSION}/interrupt", sessions.Interrupt),
     (rf"{_SESSION}/restart", sessions.Restart),
     (rf"{_SESSION}/connection", sessions.Connection),
+    (rf"{_SESSION}/replay", sessions.Replay),
     (rf"{_SESSION}/files/(.+)", files.SessionFile),
     (r"/sessions", sessions.AllSessions),
     (r"/health", health.Alive),

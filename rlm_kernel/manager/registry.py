@@ -28,11 +28,17 @@ class Manager:
     """
 
     def __init__(
-        self, zygotes: ZygoteKeeper, *, max_sessions: int = 100, session_ttl: float = 3600.0
+        self,
+        zygotes: ZygoteKeeper,
+        *,
+        max_sessions: int = 100,
+        session_ttl: float = 3600.0,
+        replay_bytes: int = 0,
     ) -> None:
         self.max_sessions = max_sessions
         self.session_ttl = session_ttl
         self._zygotes = zygotes
+        self._replay_bytes = replay_bytes
         self._sessions: dict[str, ManagedSession] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._expired: OrderedDict[str, str] = OrderedDict()
@@ -56,7 +62,9 @@ class Manager:
             self._arriving -= 1
         session_id = str(uuid.uuid4())
         end = partial(self._end, session_id)
-        session = ManagedSession(process, session_id, end, owned=owned)
+        session = ManagedSession(
+            process, session_id, end, owned=owned, replay_bytes=self._replay_bytes
+        )
         if self._closed:
             await session.close()
             raise NotReady("the manager is closing down")

@@ -59,7 +59,10 @@ class ManagerServer:
             )
         )
         self.manager = Manager(
-            self.zygotes, max_sessions=settings.max_sessions, session_ttl=settings.session_ttl
+            self.zygotes,
+            max_sessions=settings.max_sessions,
+            session_ttl=settings.session_ttl,
+            replay_bytes=settings.replay_bytes,
         )
         self._http = HTTPServer(
             application(self._services()),

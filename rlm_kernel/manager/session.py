@@ -28,11 +28,12 @@ class ManagedSession:
         end: Callable[[], Awaitable[None]],
         *,
         owned: bool = False,
+        replay_bytes: int = 0,
     ) -> None:
         self.id = session_id
         self.created_at = datetime.now(UTC)
         self._session = session
-        self._kernel = Kernel(session, session_id)
+        self._kernel = Kernel(session, session_id, replay_bytes=replay_bytes)
         self._kernel.on_shutdown = self._shut_down
         self._end = end
         self._owned = owned
@@ -104,6 +105,10 @@ class ManagedSession:
         """The bytes of a file of the session. Raises FileError."""
         with self.in_use():
             return await self._session.get_file(path)
+
+    def replay(self) -> bytes:
+        """JSON of the latest that Jupyter clients were told, as `kernel.replay` has it."""
+        return self._kernel.replay.as_json()
 
     async def close(self) -> None:
         """Kill the process and let go of the ports. Idempotent."""

@@ -44,6 +44,7 @@ class Session:
         self._generation = 0
         self._running: str | None = None
         self._interrupted = False
+        self._waiting: dict[str, bool] = {}  # requests in order, and whether they were interrupted
         self._heard = True
         self._answer: tuple[str, str, asyncio.Future[Frame]] | None = None
         self._question: tuple[str, Any] | None = None
@@ -79,7 +80,9 @@ class Session:
         """
         timeout = self._limits.cell_timeout if timeout is None else timeout
         frame = Frame(kind, request_id, content, tuple(buffers))
+        self._waiting[request_id] = False
         request = self._start(self._in_turn(frame, timeout, self._generation))
+        request.add_done_callback(lambda _: self._waiting.pop(request_id, None))
         try:
             return await asyncio.shield(request)
         except asyncio.CancelledError:
@@ -94,7 +97,8 @@ class Session:
         async with self._turn:
             if generation != self._generation:
                 return Reply(_death("the session was restarted before this ran", "lost", 0), "lost")
-            self._running, self._interrupted, self._heard = frame.request_id, False, True
+            self._interrupted = self._waiting.pop(frame.request_id, False)
+            self._running, self._heard = frame.request_id, True
             try:
                 return await self._supervise(await self._incarnation.living(), frame, timeout)
             finally:
@@ -137,10 +141,12 @@ class Session:
             process.kill(reason)
 
     def interrupt(self) -> None:
-        """KeyboardInterrupt in the running cell; nothing where none runs."""
+        """KeyboardInterrupt in the running cell, or else in the first that waits, if any."""
         if self._running is not None:
             self._interrupted = True
             self._incarnation.process.interrupt(self._running)
+        elif self._waiting:
+            self._waiting[next(iter(self._waiting))] = True
 
     def answer_input(self, value: str, question: object = None) -> None:
         """Answers the open question of the running cell.

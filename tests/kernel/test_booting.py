@@ -130,3 +130,22 @@ def test_a_restart_and_answers_go_to_the_booted_session() -> None:
         await session.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_an_interrupt_at_any_turn_of_the_boot_reaches_the_request_that_waits(turns: int) -> None:
+    async def story() -> None:
+        nursery = Nursery()
+        session = BootingSession(nursery.boot)
+        asked = asyncio.create_task(_ask(session))
+        await asyncio.sleep(0)
+        nursery.may_boot.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        served = bool(nursery.session.requests)
+        session.interrupt()
+        reply = await asked
+        assert served or reply.content["ename"] == "KeyboardInterrupt"
+        await session.close()
+
+    asyncio.run(story())

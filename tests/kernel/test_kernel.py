@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ import pytest
 
 from rlm_kernel.errors import SandboxClosed, SandboxError, ZygoteError
 from rlm_kernel.kernel import Kernel
-from rlm_kernel.kernel.message import Mint
+from rlm_kernel.kernel.message import Channel, Message, Mint
 from rlm_kernel.sandbox import Reply
 from rlm_kernel.sandbox.loop_thread import LoopThread
 from tests.kernel.conftest import Served
@@ -216,3 +217,48 @@ def test_a_client_that_reuses_a_message_id_gets_its_own_replies(loop: LoopThread
     first, second = loop.run(handle())
     assert [m.content["execution_count"] for _, m in first.sent] == [1]
     assert [m.content["execution_count"] for _, m in second.sent] == [2]
+
+
+class AwaitedClient(RecordingClient):
+    """A client whose `reply` is the first message that it gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+    def send(self, channel: Channel, message: Message) -> bool:
+        self.reply.set_result(message)
+        return super().send(channel, message)
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_an_interrupt_reaches_a_cell_at_any_turn_of_the_loop_after_it_came(
+    served: Served, turns: int
+) -> None:
+    async def story() -> Message:
+        client = AwaitedClient()
+        header = served.kernel.mint.header("execute_request")
+        content = {"code": "while True: pass"}
+        served.kernel.handle("shell", Message(header, content), client)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        served.kernel.interrupt()
+        return await client.reply
+
+    assert served.loop.run(story()).content["ename"] == "KeyboardInterrupt"
+
+
+def test_an_interrupt_reaches_a_cell_that_waits_for_the_sessions_turn(served: Served) -> None:
+    async def story() -> str:
+        sessions_turn = asyncio.create_task(served.session.put_file("big", bytes(8 << 20)))
+        await asyncio.sleep(0)
+        running = asyncio.create_task(served.kernel.execute("while True: pass"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        served.kernel.interrupt()
+        result = await running
+        await sessions_turn
+        assert result.error is not None
+        return result.error.ename
+
+    assert served.loop.run(story()) == "KeyboardInterrupt"

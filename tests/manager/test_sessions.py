@@ -117,3 +117,16 @@ def test_a_session_is_not_created_by_a_request_that_cannot_be_read(http: httpx.C
         answer = http.post("/session", content=body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
     assert http.get("/sessions").json()["sessions"] == []
+
+
+def test_what_a_session_has_published_is_replayed_as_jupyter_messages(
+    http: httpx.Client, session: str
+) -> None:
+    run(http, session, "print('hello'); 6 * 7")
+    replay = http.get(f"{session}/replay").json()
+    kinds = [message["header"]["msg_type"] for message in replay["messages"]]
+    assert replay["dropped"] == 0
+    assert kinds == ["status", "execute_input", "stream", "execute_result", "status"]
+    [request] = {message["parent_header"]["msg_id"] for message in replay["messages"]}
+    assert replay["messages"][2]["content"] == {"name": "stdout", "text": "hello\n"}
+    assert request

@@ -68,3 +68,12 @@ class Connection(Handler):
         info = self.services.manager.get(session_id).connection()
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(info))
+
+
+class Replay(Handler):
+    """`/session/{id}/replay`: what was published before a client attached, as Jupyter messages."""
+
+    def get(self, session_id: str) -> None:
+        replay = self.services.manager.get(session_id).replay()
+        self.set_header("Content-Type", "application/json")
+        self.finish(replay)

@@ -1,0 +1,53 @@
+"""What is kept for those who attach later."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from rlm_kernel.kernel import Kernel
+from rlm_kernel.kernel.message import Message, Mint
+from rlm_kernel.kernel.replay import Replay
+from tests.kernel.recording import RecordingSession
+
+
+def messages(*texts: str) -> list[Message]:
+    mint = Mint()
+    return [mint.message("stream", {"name": "stdout", "text": text}) for text in texts]
+
+
+def test_the_latest_messages_are_kept_in_their_order() -> None:
+    replay, published = Replay(limit=10_000), messages(*"x" * 100)
+    for message in published:
+        replay.publish(message)
+    kept = len(replay.messages)
+    assert 1 < kept < 100
+    assert list(replay.messages) == published[-kept:]
+    assert replay.dropped == 100 - kept
+
+
+def test_a_message_larger_than_all_that_is_kept_leaves_nothing() -> None:
+    replay = Replay(limit=10_000)
+    for message in messages("a", "b" * 20_000):
+        replay.publish(message)
+    assert (replay.messages, replay.dropped) == ((), 2)
+
+
+def test_binary_buffers_count_and_are_given_in_base64() -> None:
+    replay, mint = Replay(limit=10_000), Mint()
+    replay.publish(mint.message("comm_msg", {"comm_id": "c", "data": {}}, buffers=[b"abc"]))
+    [message] = json.loads(replay.as_json())["messages"]
+    assert message["buffers"] == ["YWJj"]
+    replay.publish(mint.message("comm_msg", {"comm_id": "c", "data": {}}, buffers=[bytes(9999)]))
+    assert replay.messages == ()
+
+
+def test_a_kernel_keeps_what_it_publishes_where_it_may() -> None:
+    async def published(replay_bytes: int) -> list[str]:
+        kernel = Kernel(RecordingSession(), replay_bytes=replay_bytes)
+        await kernel.execute("1")
+        await kernel.close()
+        return [message.kind for message in kernel.replay.messages]
+
+    assert asyncio.run(published(1 << 20)) == ["status", "status", "shutdown_reply"]
+    assert asyncio.run(published(0)) == []
