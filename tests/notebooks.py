@@ -21,5 +21,6 @@ def new_notebook(*sources: str, failing: int | None = None) -> Any:
         }
         for number, source in enumerate(sources)
     ]
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    metadata = {"language_info": {"name": "python"}}  # as every saved one has, and papermill asks
+    notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return nbformat.reads(json.dumps(notebook), as_version=4)  # type: ignore[no-untyped-call]
