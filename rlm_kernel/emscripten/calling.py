@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import wasmtime
@@ -75,22 +74,17 @@ class GuestCalls:
         values = (ctypes.c_uint64 * (_WORDS_PER_VALUE * count))()
         for position, word in enumerate(words):
             values[_WORDS_PER_VALUE * position] = word
-        with self._nested():
-            self._call(function.handle, values, count)
-        if not result:
-            return 0
-        returned: int = values[0]
-        return returned & 0xFFFFFFFF if result[0] in "if" else returned
-
-    @contextmanager
-    def _nested(self) -> Iterator[None]:
         if self.depth >= DEPTH_MAX:
             raise GuestExit(ABORTED, "calls through the host are nested too deeply")
         self.depth += 1
         try:
-            yield
+            self._call(function.handle, values, count)
         finally:
             self.depth -= 1
+        if not result:
+            return 0
+        returned: int = values[0]
+        return returned & 0xFFFFFFFF if result[0] in "if" else returned
 
     def _call(self, handle: Any, values: Any, count: int) -> None:
         trap = ctypes.POINTER(c_api.wasm_trap_t)()

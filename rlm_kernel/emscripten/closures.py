@@ -125,7 +125,7 @@ class Closures:
         if closure.description is None:
             return
         self._table.put(closure.place, None)
-        self._idle[_signature(closure.description)].append(closure.number)
+        self._idle[closure.description.signature].append(closure.number)
         self._targets[closure.number] = closure.description = None
 
     @imported("ffi_prep_closure_loc_js", "IIIII", "i", lambda errno: BAD_TYPE)
@@ -136,12 +136,12 @@ class Closures:
             return BAD_TYPE
         try:
             description = read_description(self._memory, cif)
-            if len(description.parameters) > PARAMETERS_MAX:
+            if len(description.signature.parameters) > PARAMETERS_MAX:
                 return BAD_TYPE
         except ForeignCallError:
             return BAD_TYPE
         self._unprepare(closure)
-        number = self._number(_signature(description))
+        number = self._number(description.signature)
         closure.number, closure.description = number, description
         closure.cif, closure.function, closure.user_data = cif, function, user_data
         self._targets[number] = closure
@@ -178,9 +178,9 @@ class Closures:
             raise ForeignCallError("what it calls is of another type")
         words = [
             ctypes.c_uint64.from_address(values + VALUE_BYTES * position).value
-            for position in range(len(description.parameters))
+            for position in range(len(description.signature.parameters))
         ]
-        for position, code in enumerate(description.parameters):
+        for position, code in enumerate(description.signature.parameters):
             if code in "if":
                 words[position] &= 0xFFFFFFFF
         with self._stack.frame() as frame:
@@ -191,11 +191,11 @@ class Closures:
             arguments = self._arguments(description, words, frame)
             frame.protect()
             self._calls.call(function, [closure.cif, result, arguments, closure.user_data])
-            if description.returned:
+            if description.signature.result:
                 self._return(description, result, values)
 
     def _return(self, description: Description, result: int, values: int) -> None:
-        size = 4 if description.returned in "if" else RESULT_BYTES
+        size = 4 if description.signature.result in "if" else RESULT_BYTES
         word = int.from_bytes(self._memory.slice(result, size), "little")
         ctypes.c_uint64.from_address(values).value = word
 
@@ -232,7 +232,3 @@ class Closures:
             addresses.append(self._memory.read_u32(area) if indirect else area)
             area += size
         return addresses
-
-
-def _signature(description: Description) -> Signature:
-    return Signature(description.parameters, description.returned)

@@ -63,7 +63,7 @@ class ForeignCalls:
             words = self._words(description, result, arguments, frame)
             frame.protect()
             word = self._calls.call(function, words[: len(function.signature.parameters)])
-        if result and description.returned:
+        if result and description.signature.result:
             assert isinstance(description.result, Scalar), "others are returned by address"
             description.result.write_widened(self._memory, result, word)
 
@@ -125,7 +125,7 @@ class ForeignCalls:
 def _expect_type(function: GuestFunction, description: Description) -> None:
     """ForeignCallError where the types differ; C ignores arguments too many, and results."""
     parameters, result = function.signature
-    wanted, returned = description.parameters, description.returned
+    wanted, returned = description.signature.parameters, description.signature.result
     if wanted.startswith(parameters) and (result == returned or "" in (result, returned)):
         return
     raise ForeignCallError(

@@ -9,9 +9,10 @@ Sources: libffi's `include/ffi.h` and `src/wasm/ffi.c`; WebAssembly's `BasicCABI
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 
+from rlm_kernel.emscripten.imports import Signature
 from rlm_kernel.emscripten.memory import GuestMemory
 
 VOID, LONG_DOUBLE, STRUCTURE, POINTER = 0, 4, 13, 14
@@ -110,21 +111,18 @@ class Description:
     fixed: int
     variadic: bool
     result: ForeignType
+    returns_by_address: bool = field(init=False)
+    signature: Signature = field(init=False)
+    """The values that the function takes and the one that it returns, if any."""
 
-    @property
-    def returns_by_address(self) -> bool:
-        return isinstance(self.result, Structure) or self.result is SCALARS[LONG_DOUBLE]
-
-    @property
-    def parameters(self) -> str:
-        """The codes of the values that the function takes."""
+    def __post_init__(self) -> None:
+        result = self.result
+        by_address = isinstance(result, Structure) or result is SCALARS[LONG_DOUBLE]
         fixed = "".join([argument.values for argument in self.arguments[: self.fixed]])
-        return "i" * self.returns_by_address + fixed + "i" * self.variadic
-
-    @property
-    def returned(self) -> str:
-        """The code of the value that it returns; none where there is none."""
-        return "" if self.result is None or self.returns_by_address else self.result.values
+        parameters = "i" * by_address + fixed + "i" * self.variadic
+        returned = "" if result is None or by_address else result.values
+        object.__setattr__(self, "returns_by_address", by_address)
+        object.__setattr__(self, "signature", Signature(parameters, returned))
 
 
 def read_description(memory: GuestMemory, cif: int) -> Description:

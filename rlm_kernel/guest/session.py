@@ -28,6 +28,7 @@ from rlm_kernel.guest.kernel import current_header
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
 from rlm_kernel.guest.preload import import_all
+from rlm_kernel.guest.raw_output import RawOutput
 from rlm_kernel.guest.reserve import Reserve
 from rlm_kernel.guest.settling import fill_holes, settle
 from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
@@ -58,6 +59,7 @@ class Session:
         self._loop = SessionLoop(self._link, self._take_next, reserve)
         asyncio.set_event_loop(self._loop)
         self._events = events = Events(self._link, interrupts, budget)
+        self._raw_output = RawOutput(events)
         self._shell = SessionShell.create(events, reserve)
         self._execution = Execution(
             interrupts, self._link, self._loop, self._shell, events, reserve
@@ -112,6 +114,7 @@ class Session:
             self._answers["complete_request"]({"code": code})
 
     def serve(self) -> None:
+        self._raw_output.redirect()
         self._loop.call_soon(self._take_next)
         self._loop.run_until_closed()
 
@@ -140,6 +143,7 @@ class Session:
         finally:
             self._running = None
             self._loop.call_soon(self._take_next)
+        self._raw_output.send()
         self._reply(frame.request_id, content)
         self._reserve.fill()
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from rlm_kernel.emscripten.closures import Closures
+from rlm_kernel.emscripten.errno import SyscallError
 from rlm_kernel.emscripten.foreign_calls import ForeignCalls
+from rlm_kernel.emscripten.imports import GuestExit
+from rlm_kernel.emscripten.process import ABORTED
 from rlm_kernel.emscripten.program import Program
 
 EXCEPTION = "PyExc_ValueError"
@@ -14,7 +17,10 @@ def foreign_functions(program: Program) -> tuple[object, ...]:
     """libffi's host functions, for a program that is CPython."""
 
     def refuse(reason: str) -> None:
-        raise_in_guest(program, reason)
+        try:
+            raise_in_guest(program, reason)
+        except SyscallError:  # its stack is full: it must not go on as if the call had been made
+            raise GuestExit(ABORTED, reason) from None
 
     calls = ForeignCalls(program.memory, program.table, program.calls, program.stack, refuse)
     closures = Closures(

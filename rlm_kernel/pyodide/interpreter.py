@@ -102,7 +102,7 @@ class Interpreter:
         filesystem.add_image({"/usr/bin/python": b"", **image})
         self.program.files.chdir_to(HOME)
         null, output = Device(NullDriver()), Device(OutputDriver(2))
-        nodes = {"null": null, "stdin": null, "stdout": output, "stderr": output}
+        nodes = {"null": null, "stdin": null}
         nodes |= {name: Device(driver) for name, driver in PLAIN_DEVICES.items()}
         nodes |= {name: Device(driver) for name, driver in devices.items()}
         dev = filesystem.make_directories("/dev")

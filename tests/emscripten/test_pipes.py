@@ -104,3 +104,11 @@ def test_no_pipe_is_half_made(guest: Guest) -> None:
     guest.call("fd_close", 1023)
     assert guest.syscall("pipe", guest.room(8)) == -Errno.EMFILE
     assert guest.syscall("dup", reader) == 1023
+
+
+def test_waiting_for_an_empty_pipe_is_a_wait_that_can_be_interrupted() -> None:
+    waits: list[float | None] = []
+    guest = Guest(sleep=waits.append)
+    reader, _ = pipe(guest)
+    assert guest.syscall("poll", guest.put(u32(reader) + u32(1)), 1, -1) == 0
+    assert waits == [None]

@@ -73,9 +73,11 @@ def test_forged_errors_are_held_to_a_limit_too(small: Sandbox) -> None:
     assert 0 < sum(event.kind == "error" for event in events) < 20
 
 
-def test_output_past_sys_stdout_goes_nowhere(small: Sandbox) -> None:
-    result = small.execute("import os\nfor n in range(1000): os.write(1 + n % 2, b'x' * 100)")
-    assert (result.stdout, result.stderr, result.status) == ("", "", "ok")
+def test_output_past_sys_stdout_is_held_to_the_same_limit(small: Sandbox) -> None:
+    result = small.execute("import os\nfor n in range(1000): os.write(1, b'x' * 100)\n'done'")
+    assert (result.result, result.status) == ("'done'", "ok")
+    assert result.stdout.startswith("x" * 1000 + OUTPUT_NOTICE)
+    assert result.stdout.count("rlm-kernel") == 1
 
 
 def test_displays_within_the_limit_are_whole_and_those_beyond_are_not_shown(
