@@ -11,7 +11,12 @@ import socket
 from collections.abc import Callable
 
 from rlm_kernel.guest.frames import Frame, FrameDecoder, FrameError
-from rlm_kernel.sandbox.line_sockets import LineSockets, descriptors, line_sockets
+from rlm_kernel.sandbox.line_sockets import (
+    LineSockets,
+    descriptors,
+    line_sockets,
+    sender_of_packet,
+)
 from rlm_kernel.sandbox.listener import AWAKE, COPY, PACKET_BYTES, interrupt_packet
 
 log = logging.getLogger(__name__)
@@ -27,6 +32,10 @@ REST_MAX_S = 0.5
 
 THAW_SECONDS = 5.0
 """A frozen copy that says nothing for so long after it was woken is given up."""
+
+COPY_PATIENCE = 2.0
+"""Seconds that a guest has to stand still for a copy: one that is busy between cells, with a task
+that never ends, must not hold up what its owner asks next."""
 
 
 class SessionProcess(asyncio.Protocol):
@@ -79,20 +88,19 @@ class SessionProcess(asyncio.Protocol):
     async def copy(self) -> SessionProcess:
         """A copy of the process and its guest, frozen until `wake`. The guest must be waiting.
 
-        Raises OSError when the process ends before.
+        Raises OSError when the process ends before, or the guest does not wait for long.
         """
         with line_sockets() as (ours, theirs):
+            ours.control.setblocking(False)
+            ours.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             socket.send_fds(self._control, [COPY], descriptors(theirs))
             for each in (theirs.frames, theirs.control):
                 each.close()  # or the end of the process would go unnoticed
             self.send(Frame("copy", "", {}))
-            ours.control.setblocking(False)
             # Not over the line of frames: what comes there may have been written by the guest.
-            pid = await self._loop.sock_recv(ours.control, PACKET_BYTES)
-            if not pid:
-                raise ConnectionError("the process ended before it was copied")
-            theirs.tie(int(pid))
-            return await self.connect(int(pid), ours)
+            pid = await asyncio.wait_for(sender_of_packet(ours.control), COPY_PATIENCE)
+            theirs.tie(pid)
+            return await self.connect(pid, ours)
 
     def slow_down(self) -> None:
         """Has the process wait longer: what it sends is not wanted any more."""

@@ -101,7 +101,8 @@ with tempfile.TemporaryFile("w") as file:
 """
 
 LAYERS = {
-    "closed files", "resource limits", "no new privileges", "no dumps", "landlock", "seccomp",
+    "closed files", "resource limits", "no new privileges", "no dumps", "no capabilities",
+    "landlock", "seccomp",
 }  # fmt: skip
 
 
