@@ -33,6 +33,9 @@ REST_MAX_S = 0.5
 THAW_SECONDS = 5.0
 """A frozen copy that says nothing for so long after it was woken is given up."""
 
+REASON_MAX = 200
+"""Characters of what a process says of its end."""
+
 COPY_PATIENCE = 2.0
 """Seconds that a guest has to stand still for a copy: one that is busy between cells, with a task
 that never ends, must not hold up what its owner asks next."""
@@ -156,7 +159,8 @@ class SessionProcess(asyncio.Protocol):
 
     def _take(self, frame: Frame) -> None:
         if frame.kind == "exited":
-            self._reason = f"it ended by itself ({frame.content.get('reason')})"
+            # Its last word, also where the guest has written it: nothing after it is heard.
+            self.kill(f"it ended by itself ({str(frame.content.get('reason'))[:REASON_MAX]})")
         else:
             self.on_frame(frame)
 
