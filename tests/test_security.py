@@ -45,7 +45,9 @@ def declared_functions() -> Iterator[str]:
 
 
 def test_the_list_of_host_functions_is_that_of_the_code() -> None:
-    listed = [name for cell in first_cells("Host functions") for name in re.findall("`(.+?)`", cell)]
+    listed = [
+        name for cell in first_cells("Host functions") for name in re.findall("`(.+?)`", cell)
+    ]
     assert len(listed) == len(set(listed))
     assert set(listed) == set(declared_functions())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import os
@@ -11,16 +10,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from struct import Struct
 
 CONTROL_BYTES = 1 << 16
 """The longest packet between a zygote and its owner."""
 
 LINE_SOCKETS = 3
-
-
-_CREDENTIALS = Struct("<iII")
-"""`struct ucred`: process, user, group; source: Linux's `include/linux/socket.h`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +72,3 @@ def descriptors(sockets: LineSockets) -> list[int]:
 def taken_over(passed: list[int]) -> LineSockets:
     """What `descriptors` were, in the process that they were passed to."""
     return LineSockets(*(socket.socket(fileno=descriptor) for descriptor in passed))
-
-
-async def sender_of_packet(control: socket.socket) -> int:
-    """The id of the process that sends the next packet; ConnectionError where none comes any more.
-
-    It is the kernel's word: what the packet says may be a lie. The socket must not block, and must
-    have SO_PASSCRED since before it was sent.
-    """
-    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(control, arrived.set)
-    try:
-        await arrived.wait()
-    finally:
-        loop.remove_reader(control)
-    packet, credentials, _, _ = control.recvmsg(1, socket.CMSG_SPACE(_CREDENTIALS.size))
-    for level, kind, data in credentials:
-        if packet and (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
-            process: int = _CREDENTIALS.unpack(data)[0]
-            return process
-    raise ConnectionError("the process ended before it was copied")

@@ -11,13 +11,9 @@ import socket
 from collections.abc import Callable
 
 from rlm_kernel.guest.frames import Frame, FrameDecoder, FrameError
-from rlm_kernel.sandbox.line_sockets import (
-    LineSockets,
-    descriptors,
-    line_sockets,
-    sender_of_packet,
-)
+from rlm_kernel.sandbox.line_sockets import LineSockets, descriptors, line_sockets
 from rlm_kernel.sandbox.listener import AWAKE, COPY, PACKET_BYTES, interrupt_packet
+from rlm_kernel.sandbox.sender import ask_for_senders, sender_of_packet
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +91,7 @@ class SessionProcess(asyncio.Protocol):
         """
         with line_sockets() as (ours, theirs):
             ours.control.setblocking(False)
-            ours.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            ask_for_senders(ours.control)
             socket.send_fds(self._control, [COPY], descriptors(theirs))
             for each in (theirs.frames, theirs.control):
                 each.close()  # or the end of the process would go unnoticed

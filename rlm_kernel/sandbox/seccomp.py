@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
-import os
 import socket
 from dataclasses import dataclass
 from functools import cache
@@ -95,14 +94,10 @@ POLICIES = {
     "clone": Policy(RET_ALLOW, (Rule(0, HAS_ANY_BIT, NO_PLAIN_COPY, REFUSE),)),
     # Its flags lie in memory, where no filter sees them; libc then uses clone.
     "clone3": Policy(RET_ERRNO | errno.ENOSYS),
-    # F_SETOWN, F_SETSIG and O_ASYNC would send any signal to any process.
+    # F_SETOWN, F_SETSIG and O_ASYNC would send any signal to any process, and the lifeline, which
+    # has them from the owner, must keep them.
     "fcntl": Policy(
-        REFUSE,
-        (
-            *(Rule(1, EQUALS, command, RET_ALLOW) for command in HARMLESS_COMMANDS),
-            Rule(2, HAS_ANY_BIT, os.O_ASYNC, REFUSE),
-            Rule(1, EQUALS, fcntl.F_SETFL, RET_ALLOW),
-        ),
+        REFUSE, tuple(Rule(1, EQUALS, command, RET_ALLOW) for command in HARMLESS_COMMANDS)
     ),
     "madvise": Policy(RET_ALLOW, (Rule(2, HAS_ANY_BIT, ~HARMLESS_ADVICE & 0xFFFFFFFF, REFUSE),)),
     "getsockopt": Policy(REFUSE, tuple(Rule(2, EQUALS, fact, RET_ALLOW) for fact in SOCKET_FACTS)),

@@ -195,7 +195,7 @@ PROGRAMS = (
         "half a surrogate pair",
         "ok",
         r"""
-header = '["stream", "%s", {"name": "stdout", "text": "\ud800"}, []]' % me
+header = '["stream", "%s", {"name": "stdout", "text": "\\ud800"}, []]' % me
 text(header.encode())
 """,
     ),

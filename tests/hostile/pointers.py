@@ -142,8 +142,8 @@ library = ctypes.CDLL(None)
 words = [0, 1, -1, 7, 4096, 65536, 0x7fffffff, 0xf0000000]
 names = '''memcpy memmove memset strlen strcpy strcat sprintf sscanf qsort bsearch realloc free
 calloc mmap munmap mprotect read write pread pwrite readv writev open openat fcntl ioctl lseek
-ftruncate dup dup2 pipe stat fstat lstat rename link symlink readlink mkdir opendir readdir getcwd poll
-select utimes chmod chown umask clock_gettime nanosleep getrandom getentropy dlopen dlsym
+ftruncate dup dup2 pipe stat fstat lstat rename link symlink readlink mkdir opendir readdir getcwd
+poll select utimes chmod chown umask clock_gettime nanosleep getrandom getentropy dlopen dlsym
 PyObject_Repr PyObject_Str PyList_New PyTuple_New PyDict_New PyLong_FromLong Py_DecRef PyErr_Clear
 PyMem_Malloc PyMem_Free PyObject_Call PyEval_EvalCode Py_Finalize PyGC_Collect'''.split()
 for name in names:

@@ -124,6 +124,7 @@ def on_network(sockets: list[socket.socket]) -> dict[str, Attempt]:
         "receive urgent data": lambda: frames.recv(1, socket.MSG_OOB | socket.MSG_DONTWAIT),
         "urgent message": lambda: frames.recvmsg(1, 0, socket.MSG_OOB | socket.MSG_DONTWAIT),
         "handle of the owner": lambda: frames.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD),
+        "signals of the lifeline": lambda: fcntl.fcntl(sockets[-1], fcntl.F_SETFL, 0),
         "option of a socket": lambda: frames.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1),
     }
 

@@ -80,7 +80,7 @@ os.write(report, json.dumps(outcomes).encode())
 
 NEEDED = {
     "memory", "thread", "copy", "randomness", "sleep",
-    "flags of a descriptor", "state of a descriptor", "another descriptor",
+    "flags of a descriptor", "another descriptor",
 }  # fmt: skip
 
 PROBE = """
