@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test test-hostile check format clean
 
 setup: .venv/installed
 
@@ -15,6 +15,9 @@ demo: setup
 
 test: setup
 	$(BIN)/pytest
+
+test-hostile: setup
+	$(BIN)/pytest -m hostile
 
 check: setup
 	$(BIN)/ruff check

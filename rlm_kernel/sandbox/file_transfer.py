@@ -11,6 +11,8 @@ from rlm_kernel.errors import FileError, FileMissing, SandboxError
 from rlm_kernel.guest.frames import Frame
 
 PIECE_BYTES = 4 << 20
+FILE_MAX = 1 << 32
+"""No file of a session is larger; a process that says so is not believed."""
 
 _PROBLEMS = {
     "EISDIR": "is a directory",
@@ -68,7 +70,7 @@ class FileTransfer:
             raise FileMissing(f"{path}: there is no such file in the session")
         if error is not None:
             raise FileError(f"{path}: {_PROBLEMS.get(str(error), error)}")
-        if not isinstance(reply.content.get("size"), int) or len(reply.buffers) != 1:
+        if not _is_form(reply):
             raise FileError(f"{path}: the session gave an answer of a wrong form")
         return reply
 
@@ -112,3 +114,13 @@ class Upload:
         await self._request("put_file", content, piece)
         self._sent += len(piece)
         del self._pending[:length]
+
+
+def _is_form(reply: Frame) -> bool:
+    size = reply.content.get("size")
+    return (
+        type(size) is int
+        and 0 <= size <= FILE_MAX
+        and len(reply.buffers) == 1
+        and len(reply.buffers[0]) <= PIECE_BYTES
+    )

@@ -21,6 +21,10 @@ AWAKE = b"a"
 """What a frozen copy says to its owner when it was woken."""
 
 
+COPIED = b"c"
+"""A copy's first packet to its owner, for whom the kernel marks it with the sender's process."""
+
+
 def interrupt_packet(request_id: str) -> bytes:
     """Interrupts a request, also one that has yet to start.
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from rlm_kernel.guest.frames import Frame, FrameDecoder, FrameError
 from rlm_kernel.sandbox.line_sockets import LineSockets, descriptors, line_sockets
 from rlm_kernel.sandbox.listener import AWAKE, COPY, PACKET_BYTES, interrupt_packet
+from rlm_kernel.sandbox.sender import ask_for_senders, sender_of_packet
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,13 @@ REST_MAX_S = 5.0
 
 THAW_SECONDS = 5.0
 """A frozen copy that says nothing for so long after it was woken is given up."""
+
+REASON_MAX = 200
+"""Characters of what a process says of its end."""
+
+COPY_PATIENCE = 2.0
+"""Seconds that a guest has to stand still for a copy: one that is busy between cells, with a task
+that never ends, must not hold up what its owner asks next."""
 
 
 class SessionProcess(asyncio.Protocol):
@@ -79,20 +87,19 @@ class SessionProcess(asyncio.Protocol):
     async def copy(self) -> SessionProcess:
         """A copy of the process and its guest, frozen until `wake`. The guest must be waiting.
 
-        Raises OSError when the process ends before.
+        Raises OSError when the process ends before, or the guest does not wait for long.
         """
         with line_sockets() as (ours, theirs):
+            ours.control.setblocking(False)
+            ask_for_senders(ours.control)
             socket.send_fds(self._control, [COPY], descriptors(theirs))
             for each in (theirs.frames, theirs.control):
                 each.close()  # or the end of the process would go unnoticed
             self.send(Frame("copy", "", {}))
-            ours.control.setblocking(False)
             # Not over the line of frames: what comes there may have been written by the guest.
-            pid = await self._loop.sock_recv(ours.control, PACKET_BYTES)
-            if not pid:
-                raise ConnectionError("the process ended before it was copied")
-            theirs.tie(int(pid))
-            return await self.connect(int(pid), ours)
+            pid = await asyncio.wait_for(sender_of_packet(ours.control), COPY_PATIENCE)
+            theirs.tie(pid)
+            return await self.connect(pid, ours)
 
     def slow_down(self) -> None:
         """Has the process wait longer: what it sends is not wanted any more."""
@@ -148,7 +155,8 @@ class SessionProcess(asyncio.Protocol):
 
     def _take(self, frame: Frame) -> None:
         if frame.kind == "exited":
-            self._reason = f"it ended by itself ({frame.content.get('reason')})"
+            # Its last word, also where the guest has written it: nothing after it is heard.
+            self.kill(f"it ended by itself ({str(frame.content.get('reason'))[:REASON_MAX]})")
         else:
             self.on_frame(frame)
 

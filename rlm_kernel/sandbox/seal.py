@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.sandbox.capabilities import drop_capabilities
 from rlm_kernel.sandbox.landlock import restrict_files
 from rlm_kernel.sandbox.seccomp import filter_program, restrict_system_calls
 from rlm_kernel.sandbox.system_calls import prctl
@@ -65,6 +66,7 @@ def _layers(keep: set[int]) -> dict[str, Callable[[], None]]:
         "resource limits": _limit_resources,
         "no new privileges": lambda: prctl(PR_SET_NO_NEW_PRIVS, 1),
         "no dumps": lambda: prctl(PR_SET_DUMPABLE, 0),
+        "no capabilities": drop_capabilities,
         "landlock": restrict_files,
         "seccomp": restrict_system_calls,
     }

@@ -2,7 +2,9 @@
 
 What is not on the list fails with EPERM and does not kill, so that a library which tries to open
 a file goes on without it. New code cannot be mapped, new processes can only be copies, and no
-signal can be sent, neither at once nor when something happens to a descriptor.
+signal can be sent, neither at once nor when something happens to a descriptor. What a session never
+asks of a call that it needs is refused too: descriptors in a message, urgent data, poisoned memory,
+the handle of the owner's process.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
-import os
+import socket
 from dataclasses import dataclass
 from functools import cache
 from struct import Struct
@@ -32,7 +34,19 @@ NUMBER_OFFSET, ARCHITECTURE_OFFSET, ARGUMENTS_OFFSET = 0, 4, 16
 
 PROT_EXEC = 4
 CLONE_NEW = 0x7E020080
-"""The flags of all kinds of namespaces; source: `linux/sched.h`."""
+CLONE_PIDFD, CLONE_PTRACE, CLONE_VFORK = 0x1000, 0x2000, 0x4000
+CLONE_PARENT, CLONE_UNTRACED = 0x8000, 0x800000
+NO_PLAIN_COPY = CLONE_NEW | CLONE_PIDFD | CLONE_PTRACE | CLONE_VFORK | CLONE_PARENT
+NO_PLAIN_COPY |= CLONE_UNTRACED
+"""Flags that neither a thread nor fork(2) has; source: `linux/sched.h`."""
+
+HARMLESS_ADVICE = 0x1F
+"""All kinds of madvise(2) up to here concern the process's own memory; those above poison or
+unplug the machine's; source: `asm-generic/mman-common.h`."""
+
+SO_PROTOCOL, SO_DOMAIN = 38, 39
+SOCKET_FACTS = (socket.SO_TYPE, socket.SO_ERROR, SO_PROTOCOL, SO_DOMAIN)
+"""What Python asks of a socket. SO_PEERPIDFD is not among it; source: `asm-generic/socket.h`."""
 
 Instruction = tuple[int, int, int, int]
 _INSTRUCTION = Struct("<HBBI")
@@ -69,24 +83,28 @@ class Policy:
 
 
 ALLOWED = Policy(RET_ALLOW)
+NO_URGENT_DATA_AT_3 = Policy(RET_ALLOW, (Rule(3, HAS_ANY_BIT, socket.MSG_OOB, REFUSE),))
+NO_URGENT_DATA_AT_2 = Policy(RET_ALLOW, (Rule(2, HAS_ANY_BIT, socket.MSG_OOB, REFUSE),))
 NO_NEW_CODE = Policy(RET_ALLOW, (Rule(2, HAS_ANY_BIT, PROT_EXEC, REFUSE),))
 HARMLESS_COMMANDS = (fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL)
 
 POLICIES = {
     "mmap": NO_NEW_CODE,
     "mprotect": NO_NEW_CODE,
-    "clone": Policy(RET_ALLOW, (Rule(0, HAS_ANY_BIT, CLONE_NEW, REFUSE),)),
+    "clone": Policy(RET_ALLOW, (Rule(0, HAS_ANY_BIT, NO_PLAIN_COPY, REFUSE),)),
     # Its flags lie in memory, where no filter sees them; libc then uses clone.
     "clone3": Policy(RET_ERRNO | errno.ENOSYS),
-    # F_SETOWN, F_SETSIG and O_ASYNC would send any signal to any process.
+    # F_SETOWN, F_SETSIG and O_ASYNC would send any signal to any process, and the lifeline, which
+    # has them from the owner, must keep them.
     "fcntl": Policy(
-        REFUSE,
-        (
-            *(Rule(1, EQUALS, command, RET_ALLOW) for command in HARMLESS_COMMANDS),
-            Rule(2, HAS_ANY_BIT, os.O_ASYNC, REFUSE),
-            Rule(1, EQUALS, fcntl.F_SETFL, RET_ALLOW),
-        ),
+        REFUSE, tuple(Rule(1, EQUALS, command, RET_ALLOW) for command in HARMLESS_COMMANDS)
     ),
+    "madvise": Policy(RET_ALLOW, (Rule(2, HAS_ANY_BIT, ~HARMLESS_ADVICE & 0xFFFFFFFF, REFUSE),)),
+    "getsockopt": Policy(REFUSE, tuple(Rule(2, EQUALS, fact, RET_ALLOW) for fact in SOCKET_FACTS)),
+    # Of all that sockets of this machine do, urgent data has been the least safe.
+    "sendto": NO_URGENT_DATA_AT_3,
+    "recvfrom": NO_URGENT_DATA_AT_3,
+    "recvmsg": NO_URGENT_DATA_AT_2,
     # On the table of numbers for sealing, not for a sealed process.
     "prctl": Policy(REFUSE),
 }

@@ -25,6 +25,11 @@ STANDBY_DELAY = 0.01
 """Seconds a session stands idle before it is copied: cells in quick succession pay nothing."""
 
 
+FILE_PATIENCE = 10.0
+"""Seconds that a session between cells has to serve a piece of a file. One that is busy with a task
+of its own which never ends must not hold up all that its owner asks after it."""
+
+
 class Session:
     """A Python session in a process of its own. It belongs to one event loop.
 
@@ -182,7 +187,11 @@ class Session:
             # The guest never sees this id, so its code cannot write the answer.
             frame = Frame(kind, secrets.token_hex(), content, (data,))
             try:
-                return await self._ask(process, frame, "file_reply")
+                return await asyncio.wait_for(
+                    self._ask(process, frame, "file_reply"), FILE_PATIENCE
+                )
+            except TimeoutError:
+                raise FileError(f"{content['path']}: the session is busy between cells") from None
             except _ProcessEndedError as end:
                 raise FileError(f"{content['path']}: the session is gone: {end}") from None
             finally:

@@ -18,8 +18,8 @@ _X86_64 = {
     "munmap": 11, "nanosleep": 35, "pipe2": 293, "poll": 7, "ppoll": 271, "prctl": 157,
     "read": 0, "readv": 19, "recvfrom": 45, "recvmsg": 47, "restart_syscall": 219, "rseq": 334,
     "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15, "sched_getaffinity": 204,
-    "sched_yield": 24, "sendmsg": 46, "sendto": 44, "set_robust_list": 273, "setitimer": 38,
-    "setsid": 112, "shutdown": 48, "sigaltstack": 131, "times": 100, "write": 1, "writev": 20,
+    "sched_yield": 24, "sendto": 44, "set_robust_list": 273, "setitimer": 38,
+    "sigaltstack": 131, "times": 100, "write": 1, "writev": 20,
     "dup3": 292,
 }  # fmt: skip
 _AARCH64 = {
@@ -31,27 +31,28 @@ _AARCH64 = {
     "munmap": 215, "nanosleep": 101, "pipe2": 59, "ppoll": 73, "prctl": 167,
     "read": 63, "readv": 65, "recvfrom": 207, "recvmsg": 212, "restart_syscall": 128, "rseq": 293,
     "rt_sigaction": 134, "rt_sigprocmask": 135, "rt_sigreturn": 139, "sched_getaffinity": 123,
-    "sched_yield": 124, "sendmsg": 211, "sendto": 206, "set_robust_list": 99, "setitimer": 103,
-    "setsid": 157, "shutdown": 210, "sigaltstack": 132, "times": 153, "write": 64, "writev": 66,
+    "sched_yield": 124, "sendto": 206, "set_robust_list": 99, "setitimer": 103,
+    "sigaltstack": 132, "times": 153, "write": 64, "writev": 66,
 }  # fmt: skip
 NUMBERS: dict[str, int] = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(MACHINE, {})
 """Of this machine's; source: Linux's `syscall_64.tbl` and `asm-generic/unistd.h`."""
 
-_libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, argument: int = 0, pointer: Any = 0) -> None:
     """prctl(2). Raises OSError."""
-    _checked(_libc.prctl(option, ctypes.c_ulong(argument), pointer, 0, 0))
+    checked(libc.prctl(option, ctypes.c_ulong(argument), pointer, 0, 0))
 
 
 def system_call(number: int, *arguments: Any) -> int:
     """syscall(2): integers and pointers in, the result out. Raises OSError."""
     words = [a if not isinstance(a, int) else ctypes.c_long(a) for a in arguments]
-    return _checked(_libc.syscall(ctypes.c_long(number), *words))
+    return checked(libc.syscall(ctypes.c_long(number), *words))
 
 
-def _checked(result: int) -> int:
+def checked(result: int) -> int:
+    """The result of a function of libc. Raises OSError where that is a failure."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

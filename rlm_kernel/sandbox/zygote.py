@@ -32,6 +32,9 @@ class Zygote:
     session that came from it.
     """
 
+    module = "rlm_kernel.sandbox.zygote_process"
+    """The program of its process."""
+
     def __init__(
         self,
         limits: Limits,
@@ -158,7 +161,6 @@ class Zygote:
     async def _boot(self) -> None:
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
-        module = "rlm_kernel.sandbox.zygote_process"
         arguments = [str(theirs.fileno()), self.limits.to_json()]
         if self._pyodide_url:
             arguments.append(self._pyodide_url)
@@ -168,7 +170,7 @@ class Zygote:
             arguments.append("--require-seal")
         with theirs:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - takes a millisecond
-                [sys.executable, "-P", "-m", module, *arguments],
+                [sys.executable, "-P", "-m", self.module, *arguments],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -40,7 +40,7 @@ from rlm_kernel.pyodide.signals import SIGINT, SIGPROF
 from rlm_kernel.sandbox.file_service import FileService
 from rlm_kernel.sandbox.limits import Limits
 from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES, LINE_SOCKETS, taken_over
-from rlm_kernel.sandbox.listener import AWAKE, Listener
+from rlm_kernel.sandbox.listener import AWAKE, COPIED, Listener
 from rlm_kernel.sandbox.owner_line import OwnerLine
 from rlm_kernel.sandbox.preloading import preload_problems
 from rlm_kernel.sandbox.seal import missing_layers, seal
@@ -159,8 +159,8 @@ class ZygoteProcess:
     def _copy(self) -> None:
         """Forks this session, with all that the guest is and has, while the guest waits.
 
-        The copy tells its owner its process id, stays frozen until the owner sends something, and
-        says that it is awake.
+        The copy shows itself to its owner, stays frozen until the owner sends something, and says
+        that it is awake.
         Where there can be none, its sockets end.
         """
         descriptors = self._listener.take_copy_sockets()
@@ -171,14 +171,17 @@ class ZygoteProcess:
                 return
         except OSError:
             return
-        clock.go_on_from(cpu_time)
-        sockets = taken_over(descriptors)
-        self._lifeline.close()
-        self._lifeline = sockets.lifeline
-        sockets.control.send(str(os.getpid()).encode())
-        self._line.connect(sockets.frames)
-        self._listener.start_in_copy(sockets.control)
-        self._line.await_owner()
+        try:
+            clock.go_on_from(cpu_time)
+            sockets = taken_over(descriptors)
+            self._lifeline.close()
+            self._lifeline = sockets.lifeline
+            self._line.connect(sockets.frames)
+            sockets.control.send(COPIED)
+            self._listener.start_in_copy(sockets.control)
+            self._line.await_owner()
+        except BaseException:
+            os._exit(1)  # nobody waits for it, or it would be the original once more
         with contextlib.suppress(OSError):  # the owner is gone, as the line will find
             sockets.control.send(AWAKE)
 
@@ -271,7 +274,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def main(program: type[ZygoteProcess] = ZygoteProcess) -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -286,7 +289,7 @@ def main() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the sessions
         prctl(PR_SET_CHILD_SUBREAPER, 1)  # and their copies, whose parents may end before them
         require_seal: bool = arguments.require_seal
-        zygote = ZygoteProcess(
+        zygote = program(
             control, arguments.limits, preload=arguments.preload, require_seal=require_seal
         )
     except RLMKernelError as error:

@@ -80,7 +80,7 @@ os.write(report, json.dumps(outcomes).encode())
 
 NEEDED = {
     "memory", "thread", "copy", "randomness", "sleep",
-    "flags of a descriptor", "state of a descriptor", "another descriptor",
+    "flags of a descriptor", "another descriptor",
 }  # fmt: skip
 
 PROBE = """
@@ -101,7 +101,8 @@ with tempfile.TemporaryFile("w") as file:
 """
 
 LAYERS = {
-    "closed files", "resource limits", "no new privileges", "no dumps", "landlock", "seccomp",
+    "closed files", "resource limits", "no new privileges", "no dumps", "no capabilities",
+    "landlock", "seccomp",
 }  # fmt: skip
 
 
