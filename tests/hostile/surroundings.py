@@ -25,7 +25,7 @@ class Neighbour:
 
     def __init__(self, box: Sandbox, limits: Limits) -> None:
         self._box = box
-        self._zygote = _shared_host()._zygotes[limits].current
+        self._zygote = _shared_host()._zygotes[limits, ()].current
         self._pids = (box.pid, self._zygote.pid)
         self._count = 0
         box.execute("count, mark = 0, object()\nfirst = id(mark)")
