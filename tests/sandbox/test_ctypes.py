@@ -146,3 +146,72 @@ f = unary(add)
         passes(copy, "g = unary(lambda x: -x)\nassert (f(1), g(2)) == (1, -2)")
         passes(box, "assert f(5) == 5\nassert f(5) == 10")
         passes(copy, "assert f(1) == 2")
+
+
+LIBC = """
+libc = CDLL(None)
+compare = CFUNCTYPE(c_int, POINTER(c_int), POINTER(c_int))
+class Quotient(Structure):
+    _fields_ = [("quot", c_int), ("rem", c_int)]
+"""
+
+
+def test_functions_of_the_c_library_are_called_by_name(shared_box: Sandbox) -> None:
+    code = """
+assert (libc.strlen(b"hello"), libc.abs(-3), libc.toupper(ord("a"))) == (5, 3, ord("A"))
+libc.pow.restype, libc.pow.argtypes = c_double, [c_double, c_double]
+assert libc.pow(2, 10) == 1024
+libc.getenv.restype = c_char_p
+assert libc.getenv(b"HOME") == b"/home/user"
+libc.div.restype = Quotient
+result = libc.div(17, 5)
+assert (result.quot, result.rem) == (3, 2)
+libc.llabs.restype, libc.llabs.argtypes = c_int64, [c_int64]
+assert libc.llabs(-(1 << 60)) == 1 << 60
+try: libc.no_such_function
+except AttributeError: pass
+else: raise AssertionError
+"""
+    assert passes(shared_box, LIBC + code) == ""
+
+
+def test_variable_arguments_need_the_types_of_the_fixed_ones(shared_box: Sandbox) -> None:
+    code = """
+libc.snprintf.argtypes = [c_char_p, c_size_t, c_char_p]
+text = create_string_buffer(100)
+given = 42, b"abc", c_double(3.25), c_int64(1 << 40), ord("c"), c_double(0.5)
+assert libc.snprintf(text, 100, b"%d %s %.2f %lld %c %g", *given) == 33
+assert text.value == b"42 abc 3.25 1099511627776 c 0.5", text.value
+"""
+    code = code.replace("== 33", "== len(text.value)")
+    assert passes(shared_box, LIBC + code) == ""
+
+
+def test_the_c_library_calls_back(shared_box: Sandbox) -> None:
+    code = """
+numbers = (c_int * 200)(*[n * 7919 % 1009 for n in range(200)])
+libc.qsort(numbers, 200, 4, compare(lambda a, b: a[0] - b[0]))
+assert list(numbers) == sorted(numbers)
+inner = compare(lambda a, b: b[0] - a[0])
+def outer(a, b):
+    pair = (c_int * 2)(a[0], b[0])
+    libc.qsort(pair, 2, 4, inner)
+    return -1 if pair[0] == b[0] else 1
+libc.qsort(numbers, 20, 4, compare(outer))
+assert sorted(numbers[:20]) == list(numbers[:20])
+"""
+    assert passes(shared_box, LIBC + code) == ""
+
+
+def test_python_is_called_through_its_own_interface(shared_box: Sandbox) -> None:
+    code = """
+pythonapi.PyUnicode_FromFormat.restype = py_object
+pythonapi.PyUnicode_FromFormat.argtypes = [c_char_p]
+assert pythonapi.PyUnicode_FromFormat(b"%d-%s", 5, b"x") == "5-x"
+assert pythonapi.PyLong_AsLong(py_object(123)) == 123
+try: pythonapi.PyLong_AsLong(py_object("text"))
+except TypeError: pass
+else: raise AssertionError
+pythonapi.Py_IncRef(py_object(code := "kept"))
+"""
+    assert passes(shared_box, LIBC + code) == ""
