@@ -50,8 +50,8 @@ class Interpreter:
     """One CPython. `image` maps absolute paths to files that the guest finds in its file system,
     the standard library among them; `libraries` are those of these files that can be loaded.
 
-    Descriptor 0 is empty; 1 and 2 go to the host's standard error, where only what happens
-    outside of a cell can land. `devices` adds drivers under `/dev`.
+    Descriptor 0 is empty; 1 and 2 go to the host's standard error until the guest takes
+    them for itself. `devices` adds drivers under `/dev`.
     """
 
     def __init__(

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from rlm_kernel.emscripten.closures import CLOSURES_MAX
-from rlm_kernel.sandbox import Event, Sandbox
+from rlm_kernel.sandbox import Event, Limits, Sandbox
+from tests.sandbox.conftest import SMALL
+from tests.sandbox.sessions import run, session
+from tests.sandbox.test_fork import standby
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Sandbox]:
+    with Sandbox(SMALL) as box:
+        yield box
+
+
+@pytest.fixture
+def box(source: Sandbox) -> Iterator[Sandbox]:
+    with source.fork() as box:
+        yield box
+
 
 TYPES = """
 import ctypes, math, sys, _ctypes
@@ -215,3 +233,12 @@ else: raise AssertionError
 pythonapi.Py_IncRef(py_object(code := "kept"))
 """
     assert passes(shared_box, LIBC + code) == ""
+
+
+async def test_a_standby_has_the_callbacks_that_there_were() -> None:
+    async with session(Limits(standby=True)) as one:
+        await run(one, TYPES + "f = unary(lambda x: x + 1)")
+        await standby(one)
+        ended = await run(one, "unary(lambda x: __import__('os').abort())(1)")
+        assert (ended.status, ended.state) == ("error", "rolled_back")
+        assert (await run(one, "f(1), unary(lambda x: -x)(2)")).result == "(2, -2)"
