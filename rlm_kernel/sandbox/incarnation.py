@@ -84,8 +84,16 @@ class Incarnation:
         return copy
 
     async def renew_standby(self) -> None:
-        if not self._closed and not self.process.ended.done():
-            self.standby.keep(await self.copy())
+        """Copies the process, unless it is ended meanwhile. Raises OSError when it ends itself."""
+        if self._closed or self.process.ended.done():
+            return
+        ends = self._ends
+        copy = await self.copy()
+        if ends == self._ends:
+            self.standby.keep(copy)
+        else:
+            copy.kill("the session was ended")
+            await copy.ended
 
     async def end(self, reason: str) -> None:
         """Ends the process and its standby, which the next `living` replaces by a fresh one.

@@ -17,7 +17,7 @@ from rlm_kernel.sandbox.incarnation import Incarnation, ProcessSource
 from rlm_kernel.sandbox.limits import Limits
 from rlm_kernel.sandbox.output_meter import OutputMeter
 from rlm_kernel.sandbox.process import SessionProcess
-from rlm_kernel.sandbox.time_limit import TimeLimit
+from rlm_kernel.sandbox.time_limit import TimeLimit, ran_longer_than
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,6 @@ class Session:
         is cancelled. Where the process was lost since the last request, the reply's state says so.
         Raises SandboxClosed, and ZygoteError when a fresh process was needed and could not be had.
         """
-        timeout = self._limits.cell_timeout if timeout is None else timeout
         frame = Frame(kind, request_id, content, tuple(buffers))
         self._waiting[request_id] = False
         request = self._start(self._in_turn(frame, timeout, self._generation))
@@ -115,12 +114,16 @@ class Session:
         self, process: SessionProcess, frame: Frame, timeout: float | None
     ) -> Reply:
         self._meter.begin()
-        time_limit = TimeLimit(process.pid, timeout, self._limits.cpu_seconds)
+        limits = self._limits
+        seconds = limits.cell_timeout if timeout is None else timeout
+        time_limit = TimeLimit(process.pid, seconds, limits.cpu_seconds)
         answer = self._ask(process, frame, "reply")
         if self._interrupted:
             process.interrupt(frame.request_id)
         overrun = await time_limit.exceeded(answer)
         if overrun:
+            if timeout is None or overrun != ran_longer_than(timeout):
+                self._tell_limit(frame, overrun)
             reason = f"it {overrun} and ignored the interrupt"
             await self._put_down(frame.request_id, answer, reason)
         try:
@@ -133,6 +136,12 @@ class Session:
         if overrun:
             content = _explained(content, overrun)
         return Reply(content, self._tell(), bool(overrun), overrun)
+
+    def _tell_limit(self, frame: Frame, overrun: str) -> None:
+        """Shows a cell a limit that whoever sent it may not know of."""
+        if frame.kind == "execute_request":
+            text = f"rlm-kernel: this cell {overrun} and is interrupted\n"
+            self._pass_on(Event("stream", frame.request_id, {"name": "stderr", "text": text}))
 
     def _tell(self) -> State:
         """What became of the variables; where nobody hears it, the next request tells it again."""

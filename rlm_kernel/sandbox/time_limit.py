@@ -48,7 +48,7 @@ class TimeLimit:
 
     def _reason(self) -> str:
         if self._seconds is not None and self._elapsed() >= self._seconds:
-            return f"ran longer than {self._seconds:g} s"
+            return ran_longer_than(self._seconds)
         if self._cpu_seconds is not None and self._cpu_elapsed() > self._cpu_seconds:
             return f"used more than {self._cpu_seconds:g} s of CPU"
         return ""
@@ -58,6 +58,10 @@ class TimeLimit:
 
     def _cpu_elapsed(self) -> float:
         return cpu_time(self._pid) - self._cpu_started
+
+
+def ran_longer_than(seconds: float) -> str:
+    return f"ran longer than {seconds:g} s"
 
 
 def cpu_time(pid: int) -> float:

@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from rlm_kernel.sandbox import Limits, Sandbox, Session
+from rlm_kernel.sandbox.process import SessionProcess
 from tests.processes import alive, children_of, until_ended
 from tests.sandbox.sessions import run, session, zygote
 
@@ -136,6 +137,29 @@ async def test_a_restart_does_not_bring_old_variables_back() -> None:
         await run(one, "x = 1")
         await standby(one)
         await one.restart()
+        assert (await run(one, "'x' in globals()")).result == "False"
+
+
+async def test_a_copy_that_is_made_during_a_restart_does_not_bring_them_back_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copied, go_on = asyncio.Event(), asyncio.Event()
+    make_copy = SessionProcess.copy
+
+    async def slow_copy(process: SessionProcess) -> SessionProcess:
+        copy = await make_copy(process)
+        copied.set()
+        await go_on.wait()
+        return copy
+
+    async with session() as one:
+        monkeypatch.setattr(SessionProcess, "copy", slow_copy)
+        await run(one, "x = 1")
+        await copied.wait()
+        restart = asyncio.create_task(one.restart())
+        await until_ended({one.pid})
+        go_on.set()
+        await restart
         assert (await run(one, "'x' in globals()")).result == "False"
 
 

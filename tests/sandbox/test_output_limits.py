@@ -114,6 +114,7 @@ def test_a_cell_that_computes_too_long_is_interrupted_and_told_why(small: Sandbo
     assert (result.status, result.state) == ("timeout", "kept")
     assert result.error is not None
     assert result.error.evalue == "the cell used more than 0.3 s of CPU"
+    assert result.stderr == "rlm-kernel: this cell used more than 0.3 s of CPU and is interrupted\n"
     assert small.execute("x").result == "1"
 
 
