@@ -50,7 +50,8 @@ class Linker:
         main = self._main_module()
         if number is None:
             searched: Sequence[LoadedLibrary] = self._for_all
-            function, address = main.function(name), main.address(name)
+            # Not the host's own functions: what calls them was linked to them.
+            function, address = main.exported(name), main.address(name)
         else:
             searched = self._numbered(number).reach()
             function = address = None

@@ -36,8 +36,12 @@ class MainModule:
 
     def function(self, name: str) -> wasmtime.Func | None:
         """A function that it exports, else one that it imports."""
+        return self.exported(name) or self.host.get(("env", name))
+
+    def exported(self, name: str) -> wasmtime.Func | None:
+        """A function that it exports."""
         found = self.exports.find(name)
-        return found if isinstance(found, wasmtime.Func) else self.host.get(("env", name))
+        return found if isinstance(found, wasmtime.Func) else None
 
     def address(self, name: str) -> int | None:
         """The address of a variable that it exports."""

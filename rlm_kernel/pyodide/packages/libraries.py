@@ -22,18 +22,27 @@ from rlm_kernel.pyodide.layers import SITE_PACKAGES
 from rlm_kernel.pyodide.release import ensure_release
 from rlm_kernel.wasm import Module, Section, SectionId, SideModule, header, thunks
 
+NAME_MAX = 100
+"""Characters of a library's name in the cache."""
+
 _SECTION = "rlm-kernel"
 
 
-def is_library(path: str) -> bool:
-    """Whether a file of a package is a shared library, by its name."""
+def is_library(path: str, content: bytes | memoryview) -> bool:
+    """Whether a file of a package is a shared library for WebAssembly.
+
+    Wheels for any platform may bring libraries for others along, which stay mere files.
+    """
     name = basename(path)
-    return name.endswith(".so") or ".so." in name
+    return (name.endswith(".so") or ".so." in name) and content[:4] == b"\0asm"
 
 
 def with_headers(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files, with headers in the place of libraries. Raises BadWheel."""
-    return {p: _header(p, data) if is_library(p) else data for p, data in files.items()}
+    return {
+        path: _header(path, content) if is_library(path, content) else content
+        for path, content in files.items()
+    }
 
 
 def load_library(
@@ -69,7 +78,8 @@ def load_library(
 def _module_name(path: str) -> str:
     """A name for the cache, which no other library has: `msgspec._core`."""
     folder, _, name = path.removeprefix(f"{SITE_PACKAGES}/").rpartition("/")
-    return f"{folder}/{name.partition('.')[0]}".strip("/").replace("/", ".").replace("-", "_")
+    full = f"{folder}/{name.partition('.')[0]}".strip("/")
+    return full.replace("/", ".").replace("-", "_")[-NAME_MAX:]
 
 
 def _thunks(
