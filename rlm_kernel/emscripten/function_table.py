@@ -24,21 +24,36 @@ class FunctionTable:
     def attach(self, table: wasmtime.Table) -> None:
         self._table = ctypes.byref(table._table)
 
+    @property
+    def size(self) -> int:
+        """How many places it has."""
+        size: int = c_api.wasmtime_table_size(self._store._context(), self._table)
+        return size
+
     def find(self, index: int) -> GuestFunction:
         """The function at this index; EFAULT where there is none."""
+        handle = self._handle(index)
+        if handle is None:
+            raise SyscallError(Errno.EFAULT)
+        return self._calls.describe(handle)
+
+    def identity_at(self, index: int) -> int:
+        """The identity of the function at this index, 0 where there is none."""
+        handle = self._handle(index)
+        return 0 if handle is None else identity(handle)
+
+    def _handle(self, index: int) -> Any | None:
         value = c_api.wasmtime_val_t()
         found = self._table is not None and c_api.wasmtime_table_get(
             self._store._context(), self._table, index, ctypes.byref(value)
         )
-        if not found or value.of.funcref.store_id == 0:
-            raise SyscallError(Errno.EFAULT)
-        return self._calls.describe(value.of.funcref)
+        return value.of.funcref if found and value.of.funcref.store_id else None
 
-    def grow(self) -> int:
-        """The index of a new empty place; ENOMEM where the table cannot grow."""
+    def grow(self, count: int = 1) -> int:
+        """The index of the first of new empty places; ENOMEM where the table cannot grow."""
         place = ctypes.c_uint64()
         error = c_api.wasmtime_table_grow(
-            self._store._context(), self._table, 1, _reference(None), ctypes.byref(place)
+            self._store._context(), self._table, count, _reference(None), ctypes.byref(place)
         )
         if error:
             c_api.wasmtime_error_delete(error)
@@ -53,6 +68,12 @@ class FunctionTable:
         if error:
             c_api.wasmtime_error_delete(error)
             raise SyscallError(Errno.EFAULT)
+
+
+def identity(handle: Any) -> int:
+    """What tells the function of a `wasmtime_func_t` from every other function of its store."""
+    pointer: int = getattr(handle, "__private")
+    return pointer
 
 
 def _reference(handle: Any | None) -> Any:

@@ -97,8 +97,7 @@ class Program:
         table = self.exports.find("__indirect_function_table")
         if isinstance(table, wasmtime.Table):
             self.table.attach(table)
-            main = MainModule(self.store, self.exports, self.memory, self._host, self._call_back)
-            self._linker.attach(main)
+            self._linker.attach(self._main_module())
         self.call("__wasm_call_ctors")
 
     def _own_calls(
@@ -204,6 +203,10 @@ class Program:
         message = str(end).encode()
         trap = c_api.wasmtime_trap_new(message, len(message))
         return ctypes.cast(trap, ctypes.c_void_p).value or 0
+
+    def _main_module(self) -> MainModule:
+        own = self.store, self.exports, self.memory
+        return MainModule(*own, self._host, self.table, self._call_back)
 
     def _attach_memory(self) -> None:
         base = ctypes.cast(self._linear_memory.data_ptr(self.store), ctypes.c_void_p).value or 0

@@ -286,8 +286,8 @@ def test_a_missing_needed_library_is_named() -> None:
     [
         (Dylink(memory_size=0xFFFFFFF0), "no memory for its 4294967280 bytes of data"),
         (Dylink(memory_size=MEMORY_LIMIT), f"no memory for its {MEMORY_LIMIT} bytes of data"),
-        (Dylink(table_size=TABLE_MAX), "failed to grow table"),
-        (Dylink(table_size=0xFFFFFFFF), "failed to grow table"),
+        (Dylink(table_size=TABLE_MAX), "no room in the function table"),
+        (Dylink(table_size=0xFFFFFFFF), "no room in the function table"),
         (Dylink(memory_size=8, memory_alignment=31), "alignment that it asks for is too large"),
         (Dylink(table_alignment=0xFFFFFFFF), "alignment that it asks for is too large"),
     ],
@@ -367,3 +367,12 @@ def test_a_broken_section_is_told_with_its_offset() -> None:
     module = Module((broken, *Module.parse(side_module(SEVEN)).sections))
     with pytest.raises(MalformedModule, match="unexpected end"):
         SideModule.parse(Module.parse(module.encode()))
+
+
+def test_a_place_that_another_function_has_taken_is_not_given_out() -> None:
+    guest = Linking([])
+    first = guest.symbol(0, "lonely")
+    guest.program.table.put(first, guest.program.exports.function("double")._func)
+    second = guest.symbol(0, "lonely")
+    assert second not in (0, first)
+    assert guest.program.call("apply", second, 5) == 5

@@ -143,6 +143,28 @@ def test_a_library_that_was_not_imported_before_the_fork_is_loaded_in_the_sessio
     assert output(box, code) == "ZInterp.Log True\n"
 
 
+def test_ctypes_opens_an_installed_library_and_closes_it(box: Sandbox) -> None:
+    code = """
+import ctypes, glob, _ctypes, xxhash
+library = ctypes.CDLL(xxhash._xxhash.__file__)
+number = library.XXH_versionNumber()
+parts = number // 10000, number // 100 % 100, number % 100
+print('.'.join(map(str, parts)) == xxhash.XXHASH_VERSION)
+library.XXH32.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32]
+library.XXH32.restype = ctypes.c_uint32
+print(library.XXH32(b'abc', 3, 0) == xxhash.xxh32_intdigest(b'abc'))
+for where, name in (library, 'nothing'), (ctypes.pythonapi, '_dlopen_js'):
+    try:
+        getattr(where, name)
+    except AttributeError as error:
+        print(error)
+print(_ctypes.dlclose(library._handle), library.XXH_versionNumber() == number)
+"""
+    assert output(box, code) == (
+        "True\nTrue\nundefined symbol: nothing\nundefined symbol: _dlopen_js\nNone True\n"
+    )
+
+
 def test_a_cpp_exception_is_caught_by_the_library_that_throws_it(box: Sandbox) -> None:
     code = (
         LOAD_CONTOURPY

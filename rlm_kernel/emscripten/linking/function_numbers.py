@@ -2,68 +2,57 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import wasmtime
-from wasmtime import _bindings as c_api
+
+from rlm_kernel.emscripten.function_table import FunctionTable, identity
 
 
 class FunctionNumbers:
     """Finds the number of a function, and makes room for more.
 
-    A function has one number only, whoever asks for it: C compares pointers to functions. Methods
-    that enter something raise wasmtime.WasmtimeError where the table is full.
+    A function has one number only, whoever asks for it: C compares pointers to functions. Where
+    the table is full, what enters something raises `SyscallError(ENOMEM)`.
     """
 
-    def __init__(self, store: wasmtime.Store, table: wasmtime.Table) -> None:
-        self._store = store
+    def __init__(self, table: FunctionTable) -> None:
         self._table = table
         self._numbers: dict[int, int] = {}
         self._known = 0
 
-    def number(self, function: wasmtime.Func) -> int:
+    def of(self, function: wasmtime.Func) -> int:
         """The number of a function, which is entered if it is not there."""
-        address = _address(function._func)
-        for _ in range(2):
-            number = self._numbers.get(address)
-            if number is not None and self._address_at(number) == address:
-                return number
-            self._look_through(0 if number is not None else self._known)
-        number = self._numbers[address] = self._table.grow(self._store, 1, function)
-        return number
+        wanted = identity(function._func)
+        number = self._numbers.get(wanted)
+        if number is not None and self._table.identity_at(number) == wanted:
+            return number
+        # A number that was given to another function since makes all of them doubtful.
+        self._look_through(self._known if number is None else 0)
+        if wanted not in self._numbers:
+            self._numbers[wanted] = self._enter(function)
+        return self._numbers[wanted]
 
     def reserve(self, count: int, alignment: int = 1) -> int:
         """The first of `count` numbers that lead to nothing yet, a multiple of `alignment`."""
-        size = self._table.size(self._store)
+        size = self._table.size
         first = -(-size // alignment) * alignment
         if first + count > size:
-            self._table.grow(self._store, first + count - size, None)
+            self._table.grow(first + count - size)
         return first
 
     def put(self, number: int, function: wasmtime.Func) -> None:
-        self._table.set(self._store, number, function)
+        self._table.put(number, function._func)
+
+    def _enter(self, function: wasmtime.Func) -> int:
+        number = self._table.grow()
+        self.put(number, function)
+        return number
 
     def _look_through(self, start: int) -> None:
         """Learns the numbers from `start` on. The main module alone has thousands."""
         if start == 0:
             self._numbers.clear()
-        self._known = self._table.size(self._store)
+        self._known = self._table.size
         for number in range(start, self._known):
-            address = self._address_at(number)
-            if address:
-                self._numbers.setdefault(address, number)
-
-    def _address_at(self, number: int) -> int:
-        value = c_api.wasmtime_val_t()
-        found = c_api.wasmtime_table_get(
-            self._store._context(), ctypes.byref(self._table._table), number, ctypes.byref(value)
-        )
-        return _address(value.of.funcref) if found else 0
-
-
-def _address(function: c_api.wasmtime_func_t) -> int:
-    """What tells a function from every other of its store; 0 of a null reference."""
-    if not function.store_id:
-        return 0
-    # The field is private to C programs; its name would be mangled if it were written out.
-    return int(getattr(function, "__private") or 0)
+            found = self._table.identity_at(number)
+            if found:
+                self._numbers.setdefault(found, number)

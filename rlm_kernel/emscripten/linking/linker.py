@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import wasmtime
 
+from rlm_kernel.emscripten.errno import SyscallError
 from rlm_kernel.emscripten.linking import loading
 from rlm_kernel.emscripten.linking.library import InstalledLibraries, Library
 from rlm_kernel.emscripten.linking.loaded import LoadedLibrary
@@ -50,7 +51,8 @@ class Linker:
         main = self._main_module()
         if number is None:
             searched: Sequence[LoadedLibrary] = self._for_all
-            function, address = main.function(name), main.address(name)
+            # Not the host's own functions: what calls them was linked to them.
+            function, address = main.exported(name), main.address(name)
         else:
             searched = self._numbered(number).reach()
             function = address = None
@@ -124,6 +126,6 @@ class Linker:
 
 def _number(main: MainModule, function: wasmtime.Func, name: str) -> int:
     try:
-        return main.table.number(function)
-    except wasmtime.WasmtimeError:
+        return main.numbers.of(function)
+    except SyscallError:
         raise LinkError(f"no room in the function table for {name}") from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import wasmtime
 
+from rlm_kernel.emscripten.errno import SyscallError
 from rlm_kernel.emscripten.exports import Exports
 from rlm_kernel.emscripten.linking.loaded import LoadedLibrary
 from rlm_kernel.emscripten.linking.main_module import MainModule
@@ -72,9 +74,9 @@ class _Linking:
         self._got: list[tuple[Import, wasmtime.Global]] = []
 
     def take_numbers(self) -> None:
-        dylink, table = self._library.interface.dylink, self._main.table
-        self.loaded.table_base = table.reserve(dylink.table_size, 1 << dylink.table_alignment)
-        self.loaded.thunk_base = table.reserve(len(self._library.late))
+        dylink, numbers = self._library.interface.dylink, self._main.numbers
+        self.loaded.table_base = numbers.reserve(dylink.table_size, 1 << dylink.table_alignment)
+        self.loaded.thunk_base = numbers.reserve(len(self._library.late))
 
     def instantiate(self) -> None:
         store, loaded = self._main.store, self.loaded
@@ -95,7 +97,7 @@ class _Linking:
         for position, name in enumerate(self._library.late):
             function = self._symbols.function(name)
             if function is not None:
-                self._main.table.put(self.loaded.thunk_base + position, function)
+                self._main.numbers.put(self.loaded.thunk_base + position, function)
 
     def run(self, name: str) -> None:
         function = self.loaded.function(name)
@@ -140,20 +142,18 @@ class _Linking:
         return wasmtime.Global(self._main.store, kind, wasmtime.Val.i32(_signed(value)))
 
 
-class _named:  # noqa: N801 - reads as the statement that it is
-    """Puts the library's path in front of what goes wrong with it."""
-
-    def __init__(self, loaded: LoadedLibrary) -> None:
-        self._path = loaded.library.path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, LinkError):
-            raise LinkError(f"{self._path}: {error}") from None
-        if isinstance(error, wasmtime.WasmtimeError):
-            raise LinkError(f"{self._path}: {' '.join(str(error).split())}") from error
+@contextmanager
+def _named(loaded: LoadedLibrary) -> Iterator[None]:
+    """Turns what goes wrong with a library into an error that begins with its path."""
+    path = loaded.library.path
+    try:
+        yield
+    except LinkError as error:
+        raise LinkError(f"{path}: {error}") from None
+    except SyscallError as error:
+        raise LinkError(f"{path}: no room in the function table ({error})") from None
+    except wasmtime.WasmtimeError as error:
+        raise LinkError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _signed(value: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import wasmtime
 
 from rlm_kernel.emscripten.exports import Exports
+from rlm_kernel.emscripten.function_table import FunctionTable
 from rlm_kernel.emscripten.linking.function_numbers import FunctionNumbers
 from rlm_kernel.emscripten.memory import GuestMemory
 
@@ -25,6 +26,7 @@ class MainModule:
         exports: Exports,
         memory: GuestMemory,
         host: Mapping[tuple[str, str], wasmtime.Func],
+        table: FunctionTable,
         call: Callable[..., Any],
     ) -> None:
         self.store = store
@@ -32,12 +34,16 @@ class MainModule:
         self.memory = memory
         self.host = host
         self.call = call
-        self.table = FunctionNumbers(store, exports.table("__indirect_function_table"))
+        self.numbers = FunctionNumbers(table)
 
     def function(self, name: str) -> wasmtime.Func | None:
         """A function that it exports, else one that it imports."""
+        return self.exported(name) or self.host.get(("env", name))
+
+    def exported(self, name: str) -> wasmtime.Func | None:
+        """A function that it exports."""
         found = self.exports.find(name)
-        return found if isinstance(found, wasmtime.Func) else self.host.get(("env", name))
+        return found if isinstance(found, wasmtime.Func) else None
 
     def address(self, name: str) -> int | None:
         """The address of a variable that it exports."""

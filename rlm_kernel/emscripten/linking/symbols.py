@@ -49,7 +49,7 @@ class Symbols:
         """What the global of a GOT import holds; 0 of a weak symbol that nothing defines."""
         if entry.module == GOT_FUNC:
             function = self.function(entry.name)
-            return 0 if function is None else self._main.table.number(function)
+            return 0 if function is None else self._main.numbers.of(function)
         address = self._main.address(entry.name)
         if address is not None:
             return address

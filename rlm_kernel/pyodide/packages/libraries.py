@@ -18,21 +18,31 @@ from rlm_kernel.emscripten import Library
 from rlm_kernel.errors import BadWheel, CompilationError, MalformedModule
 from rlm_kernel.progress import Progress
 from rlm_kernel.pyodide.compilation import load_compiled
+from rlm_kernel.pyodide.layers import SITE_PACKAGES
 from rlm_kernel.pyodide.release import ensure_release
 from rlm_kernel.wasm import Module, Section, SectionId, SideModule, header, thunks
+
+NAME_MAX = 100
+"""Characters of a library's name in the cache."""
 
 _SECTION = "rlm-kernel"
 
 
-def is_library(path: str) -> bool:
-    """Whether a file of a package is a shared library, by its name."""
+def is_library(path: str, content: bytes | memoryview) -> bool:
+    """Whether a file of a package is a shared library for WebAssembly.
+
+    Wheels for any platform may bring libraries for others along, which stay mere files.
+    """
     name = basename(path)
-    return name.endswith(".so") or ".so." in name
+    return (name.endswith(".so") or ".so." in name) and content[:4] == b"\0asm"
 
 
 def with_headers(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files, with headers in the place of libraries. Raises BadWheel."""
-    return {p: _header(p, data) if is_library(p) else data for p, data in files.items()}
+    return {
+        path: _header(path, content) if is_library(path, content) else content
+        for path, content in files.items()
+    }
 
 
 def load_library(
@@ -50,23 +60,35 @@ def load_library(
     section = module.custom(_SECTION)
     facts = json.loads(section.payload if section else b"{}")
     late = tuple(facts["late"])
-    name = basename(path).partition(".")[0].replace("-", "_")
+    name = _module_name(path)
     try:
         compiled = load_compiled(engine, name, facts["sha256"], lambda: original(path), progress)
         return Library(
-            path, content, SideModule.parse(module), compiled, late, _thunks(engine, module, late)
+            path,
+            content,
+            SideModule.parse(module),
+            compiled,
+            late,
+            _thunks(engine, name, module, late),
         )
     except (MalformedModule, CompilationError) as error:
         raise BadWheel(f"{path} cannot be loaded: {error}") from error
 
 
+def _module_name(path: str) -> str:
+    """A name for the cache, which no other library has: `msgspec._core`."""
+    folder, _, name = path.removeprefix(f"{SITE_PACKAGES}/").rpartition("/")
+    full = f"{folder}/{name.partition('.')[0]}".strip("/")
+    return full.replace("/", ".").replace("-", "_")[-NAME_MAX:]
+
+
 def _thunks(
-    engine: wasmtime.Engine, module: Module, late: tuple[str, ...]
+    engine: wasmtime.Engine, name: str, module: Module, late: tuple[str, ...]
 ) -> wasmtime.Module | None:
     if not late:
         return None
     code = thunks(module, late)
-    return load_compiled(engine, "thunks", hashlib.sha256(code).hexdigest(), lambda: code)
+    return load_compiled(engine, f"{name}.thunks", hashlib.sha256(code).hexdigest(), lambda: code)
 
 
 def _header(path: str, data: bytes) -> bytes:

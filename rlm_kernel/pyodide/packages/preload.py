@@ -53,13 +53,12 @@ def ensure_preloaded(
         image |= files
         roots += import_names(files) if wheel.name in lock.roots else []
         loaded += _libraries(wheel, files, engine, progress)
-    return Preloaded(image, tuple(loaded), tuple(roots), lock.missing)
+    return Preloaded(image, tuple(loaded), tuple(roots), _missing(requests, lock))
 
 
 def _ensure_lock(requests: Sequence[Request], url: str | None, progress: Progress) -> Lock:
     """The lock of these requests, with all of its archives in the cache."""
-    directory = private_directory("packages")
-    path = directory / f"{_key(requests)}.json"
+    path = _path(requests)
     lock = Lock.read(path)
     if lock is None:
         with locked(path, progress):
@@ -69,6 +68,17 @@ def _ensure_lock(requests: Sequence[Request], url: str | None, progress: Progres
                 lock.write(path)
     fetch_archives(lock.wheels, progress)
     return lock
+
+
+def _missing(requests: Sequence[Request], lock: Lock) -> tuple[str, ...]:
+    if not lock.missing:
+        return ()
+    return (*lock.missing, f"remove {_path(requests)} to have what is missing looked for again")
+
+
+def _path(requests: Sequence[Request]) -> Path:
+    """Where the lock of these requests is."""
+    return private_directory("packages") / f"{_key(requests)}.json"
 
 
 def _key(requests: Sequence[Request]) -> str:
@@ -161,5 +171,5 @@ def _libraries(
             engine, path, content, lambda wanted: _unpacked(wheel)[wanted], progress
         )
         for path, content in files.items()
-        if libraries.is_library(path)
+        if libraries.is_library(path, content)
     ]

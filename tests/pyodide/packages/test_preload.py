@@ -27,7 +27,7 @@ from rlm_kernel.pyodide.packages.index import Candidate, NoCandidate
 from rlm_kernel.pyodide.packages.names import import_names
 from rlm_kernel.pyodide.packages.target import PLATFORM
 from rlm_kernel.pyodide.preloaded import Preloaded
-from rlm_kernel.wasm import Dylink
+from rlm_kernel.wasm import Dylink, Module, SectionId
 from tests.emscripten.side_modules import side_module
 from tests.packages import write_wheel
 
@@ -43,6 +43,10 @@ CODE = side_module(
       (func (export "through") (result i32) (call $own)))""",
     Dylink(memory_size=16),
 )
+
+NO_BODY = Module(
+    tuple(s for s in Module.parse(CODE).sections if s.id is not SectionId.CODE)
+).encode()
 
 
 @once
@@ -132,11 +136,18 @@ def test_two_at_once_get_the_same(wheels: tuple[str, str]) -> None:
     assert content(first) == content(second)
 
 
-@pytest.mark.parametrize("code", [b"\x7fELF", b"", side_module("(module)"), CODE[:-4]])
+@pytest.mark.parametrize("code", [b"\0asm", side_module("(module)"), CODE[:-4], NO_BODY])
 def test_a_library_that_cannot_be_loaded_is_told(tmp_path: Path, code: bytes) -> None:
     write_wheel(tmp_path, "thing", {LIBRARY: code}, tag=TAG)
     with pytest.raises(BadWheel, match=r"/thing/fast\..*so"):
         preload(str(tmp_path / f"thing-1.0-{TAG}.whl"))
+
+
+def test_a_library_for_another_platform_stays_a_mere_file(tmp_path: Path) -> None:
+    write_wheel(tmp_path, "thing", {"thing/helper.so": b"\x7fELF", "thing/__init__.py": b""})
+    preloaded = preload(str(tmp_path / "thing-1.0-py3-none-any.whl"))
+    assert content(preloaded)[f"{SITE_PACKAGES}/thing/helper.so"] == b"\x7fELF"
+    assert preloaded.libraries == ()
 
 
 def test_a_damaged_wheel_is_told(tmp_path: Path) -> None:
@@ -231,7 +242,8 @@ def test_what_the_release_has_and_cannot_deliver_is_told(pyodide: Release, tmp_p
         preload("numbers", url=str(pyodide.folder))
     preloaded = preload(str(tmp_path / "thing-1.0-py3-none-any.whl"), url=str(pyodide.folder))
     assert preloaded.imports == ("thing",)
-    assert len(preloaded.missing) == 1
+    assert len(preloaded.missing) == 2
+    assert "to have what is missing looked for again" in preloaded.missing[1]
     assert preloaded.missing[0].startswith("numbers 1.0: ")
 
 
