@@ -73,11 +73,9 @@ PROGRAMS = {
 }
 
 
-def available(
-    kinds: Sequence[type[Session] | type[PyodideOnNode] | type[Native]],
-) -> list[Interpreter]:
+def available() -> list[Interpreter]:
     interpreters: list[Interpreter] = []
-    for kind in kinds:
+    for kind in (Session, PyodideOnNode, Native):
         try:
             interpreters.append(kind())
         except (Unavailable, OSError, subprocess.SubprocessError) as reason:
