@@ -98,6 +98,7 @@ class Session:
         self._shell.reset(new_session=True)
         settle(self._link.make_immortal)
         self._load_syntax_trees()
+        gc.freeze()
         fill_holes()
         self._reserve.fill()  # what is immortal would not come back from it
         gc.freeze()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import CodeType
 from typing import Any
 
@@ -17,8 +18,14 @@ OBJECTS_AT_ONCE = 1000
 
 LARGE_BLOCK = 1 << 20
 BLOCK_SIZES = (*(1 << exponent for exponent in range(19, 10, -1)), *range(1024, 0, -8))
+BLOCKS: tuple[Callable[[], object], ...] = (
+    *(partial(bytes, size) for size in BLOCK_SIZES),
+    partial(float, "0.5"),
+    object,
+)
+"""Makers of blocks, ever smaller ones; the last two are smaller than any bytes."""
 
-_filling: list[bytes] = []
+_filling: list[object] = []
 
 
 def settle(make_immortal: Callable[[list[int]], None]) -> None:
@@ -34,10 +41,15 @@ def settle(make_immortal: Callable[[list[int]], None]) -> None:
 
 
 def fill_holes() -> None:
-    """Takes what is free of the heap below the first place that has room for a large block."""
+    """Takes what is free of the heap below the first place that has room for a large block.
+
+    What is in use should be frozen before: the collector is run, for what the interpreter keeps of
+    objects that are gone.
+    """
+    gc.collect()
     place = id(bytes(LARGE_BLOCK))
-    for size in BLOCK_SIZES:
-        while id(block := bytes(size)) < place:
+    for make in BLOCKS:
+        while id(block := make()) < place:
             _filling.append(block)
 
 

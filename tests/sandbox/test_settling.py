@@ -39,3 +39,15 @@ def test_a_session_cannot_have_objects_made_immortal(shared_box: Sandbox) -> Non
         "os.close(line)"
     )
     assert shared_box.execute(code).stdout == "True\n"
+
+
+def test_what_a_session_makes_lies_beyond_what_it_inherited(box: Sandbox) -> None:
+    code = (
+        "import sys\n"
+        "inherited = max(map(id, sys.modules['rlm_kernel.guest.settling']._filling))\n"
+        "class New: pass\n"
+        "makers = (object, New, lambda: float('1.5'), lambda: [1], lambda: {1: 2}, bytearray)\n"
+        "made = [[make() for _ in range(200)] for make in makers]\n"
+        "[sum(id(one) > inherited for one in kind) >= 150 for kind in made]"
+    )
+    assert box.execute(code).result == str([True] * 6)
