@@ -14,8 +14,9 @@ from struct import Struct
 from typing import Any
 
 _LENGTHS = Struct("<II")
-FRAME_MAX = 16 << 20
-"""Also what one session can make its owner keep of a frame that never ends."""
+FRAME_MAX = 64 << 20
+"""Holds the buffers of a large widget. It is also what one session can make its owner keep of a
+frame that never ends."""
 
 HEADER_MAX = 8 << 20
 """Parsed JSON takes many times its length in memory, so headers have a limit of their own."""

@@ -11,7 +11,7 @@ from rlm_kernel.emscripten.nodes import expect_file
 from rlm_kernel.guest.frames import FRAME_MAX, Frame
 from rlm_kernel.sandbox.uploads import Uploads
 
-READ_MAX = FRAME_MAX // 2
+READ_MAX = FRAME_MAX // 8
 """Bytes of a file that one answer holds at most, whatever was asked for."""
 
 

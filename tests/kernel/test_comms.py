@@ -13,7 +13,7 @@ def opened(comm, message):
     seen.append((message["content"]["data"], message["metadata"]))
     @comm.on_msg
     def answer(message):
-        buffers = [bytes(reversed(buffer)) for buffer in message["buffers"]]
+        buffers = [bytes(buffer)[::-1] for buffer in message["buffers"]]
         comm.send({"echo": message["content"]["data"]}, {"version": 1}, buffers)
     @comm.on_close
     def closed(message):
