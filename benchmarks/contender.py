@@ -71,11 +71,11 @@ class Contender:
         self.client.session.send(socket, message, buffers=list(buffers))
         return str(message["header"]["msg_id"])
 
-    def reply(self, message_id: str, channel: Channel = "shell") -> Wire:
+    def reply(self, message_id: str, channel: Channel = "shell", seconds: float = PATIENCE) -> Wire:
         """The reply to a request; replies to others are passed over."""
         receive = getattr(self.client, f"get_{channel}_msg")
         while True:
-            message: Wire = receive(timeout=PATIENCE)
+            message: Wire = receive(timeout=seconds)
             if message["parent_header"].get("msg_id") == message_id:
                 return message
 
