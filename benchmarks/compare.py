@@ -57,10 +57,11 @@ def compare(probes: Sequence[Probe]) -> Iterator[Finding]:
         specs = stack.enter_context(kernelspecs())
         ours, theirs = (stack.enter_context(started(specs, name)) for name in (OURS, REFERENCE))
         for probe in probes:
-            yield Finding(probe, _observe(probe, ours), _observe(probe, theirs))
+            yield Finding(probe, observed(probe, ours), observed(probe, theirs))
 
 
-def _observe(probe: Probe, kernel: Contender) -> Any:
+def observed(probe: Probe, kernel: Contender) -> Any:
+    """What the probe sees; where it fails, the error's text."""
     try:
         return probe.observe(kernel)
     except Exception as error:  # what a kernel answers may be anything

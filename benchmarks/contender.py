@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,11 +71,11 @@ class Contender:
         self.client.session.send(socket, message, buffers=list(buffers))
         return str(message["header"]["msg_id"])
 
-    def reply(self, message_id: str, channel: Channel = "shell") -> Wire:
+    def reply(self, message_id: str, channel: Channel = "shell", seconds: float = PATIENCE) -> Wire:
         """The reply to a request; replies to others are passed over."""
         receive = getattr(self.client, f"get_{channel}_msg")
         while True:
-            message: Wire = receive(timeout=PATIENCE)
+            message: Wire = receive(timeout=seconds)
             if message["parent_header"].get("msg_id") == message_id:
                 return message
 
@@ -126,9 +130,40 @@ class Contender:
             time.sleep(0.005)
         return Exchange(self.reply(message_id), self.published(message_id)), asked
 
+    def bring(self, package: str) -> None:
+        """Makes a pure package of this Python importable, also in a kernel that has none of it."""
+        data = base64.b64encode(_zipped(package)).decode()
+        self.cell(
+            f"import base64, pathlib, sys\npathlib.Path('{package}.zip').write_bytes("
+            f"base64.b64decode('{data}'))\nsys.path.append('{package}.zip')"
+        )
+
+    @contextmanager
+    def other_client(self) -> Iterator[BlockingKernelClient]:
+        """One more client, with a session of its own: a manager's clients share one."""
+        client = BlockingKernelClient()
+        client.load_connection_info(self.manager.get_connection_info(session=False))
+        client.start_channels(hb=False)
+        try:
+            yield client
+        finally:
+            client.stop_channels()
+
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+
+
+def _zipped(package: str) -> bytes:
+    """A zip archive of a package's modules."""
+    found = find_spec(package)
+    assert found is not None, f"{package} is not installed"
+    assert found.origin is not None
+    folder, archive = Path(found.origin).parent, io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for module in sorted(folder.rglob("*.py")):
+            file.write(module, module.relative_to(folder.parent).as_posix())
+    return archive.getvalue()
 
 
 @contextmanager

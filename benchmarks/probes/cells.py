@@ -66,7 +66,11 @@ def _error(kernel: Contender) -> Any:
     return [reply, only(exchange.contents("error")[0], "ename", "evalue"), sorted(names)]
 
 
-@PROBES.probe("a failed cell aborts those that wait")
+@PROBES.probe(
+    "a failed cell aborts those that wait",
+    better=lambda seen: seen[0] == ["error", "aborted", "aborted"],
+    why="all of them, also where the machine is slow",
+)
 def _abort(kernel: Contender) -> Any:
     ids = [kernel.start(code) for code in ("raise ValueError", "ran = 1", "ran = 2")]
     replies = [kernel.reply(message_id)["content"]["status"] for message_id in ids]

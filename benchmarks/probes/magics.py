@@ -265,5 +265,5 @@ def _sx(kernel: Contender) -> Any:
 
 @PROBES.probe("%pip install", better=_explained("--preload"), why="says how packages come in")
 def _pip(kernel: Contender) -> Any:
-    exchange = kernel.cell("%pip install --dry-run --quiet no-such-package-at-all")
+    exchange = kernel.cell("%pip install --no-index --quiet nothing-of-this-name")
     return [exchange.content["status"], exchange.text(), exchange.text("stderr"), tail(exchange)]

@@ -39,7 +39,11 @@ def _attributes(kernel: Contender) -> Any:
     ]
 
 
-@PROBES.probe("completion has types and signatures")
+@PROBES.probe(
+    "completion has types and signatures",
+    better=lambda seen: seen[0] == ["compute_it", "function", "(a, b)"] and "instance" in seen[1],
+    why="of variables too",
+)
 def _types(kernel: Contender) -> Any:
     kernel.cell("def compute_it(a, b): pass\nclass ComputeThis: pass\ncompute_value = 1")
     typed = _complete(kernel, "compute_")["metadata"]["_jupyter_types_experimental"]
@@ -80,7 +84,11 @@ def _many_lines(kernel: Contender) -> Any:
     return [content["matches"], content["cursor_start"], content["cursor_end"]]
 
 
-@PROBES.probe("inspect, in its mime types")
+@PROBES.probe(
+    "inspect, in its mime types",
+    better=lambda seen: "text/html" in str(seen) and "text/plain" in str(seen),
+    why="in HTML beside the text",
+)
 def _inspect(kernel: Contender) -> Any:
     kernel.cell("def looked_at(a, b=2):\n    'what it does'")
     code = "looked_at(1, "
@@ -88,7 +96,11 @@ def _inspect(kernel: Contender) -> Any:
     return settled([content["found"], content["data"], content["status"]])
 
 
-@PROBES.probe("inspect with the source")
+@PROBES.probe(
+    "inspect with the source",
+    better=lambda seen: "text/html" in str(seen) and "text/plain" in str(seen),
+    why="in HTML beside the text",
+)
 def _source(kernel: Contender) -> Any:
     request = {"code": "looked_at", "cursor_pos": 9, "detail_level": 1}
     return settled(kernel.ask("inspect_request", request).content)
@@ -121,7 +133,11 @@ def _history(kernel: Contender, **content: Any) -> list[Any]:
     return [entry[2] for entry in history]
 
 
-@PROBES.probe("history: tail, with and without outputs")
+@PROBES.probe(
+    "history: tail, with and without outputs",
+    better=lambda seen: seen[1] == [["h1 = 1", None], ["h1 + 1", "2"]],
+    why="outputs are kept",
+)
 def _tail(kernel: Contender) -> Any:
     for code in ("h1 = 1", "h1 + 1"):
         kernel.cell(code)
@@ -195,20 +211,6 @@ def _comm_in(kernel: Contender) -> Any:
 def _comm_unknown(kernel: Contender) -> Any:
     message_id = kernel.send("comm_open", {"comm_id": "c9", "target_name": "nobody", "data": {}})
     return [m["content"] for m in kernel.published(message_id) if m["msg_type"] == "comm_close"]
-
-
-@PROBES.probe("an interact slider's round trip changes the output")
-def _widget(kernel: Contender) -> Any:
-    code = "from ipywidgets import interact\n@interact(n=(0, 10))\ndef shout(n=3):\n    print('n is', n)"
-    exchange = kernel.cell(code)
-    if exchange.content["status"] != "ok":
-        return exchange.content["ename"]
-    opened = [m["content"] for m in exchange.published if m["msg_type"] == "comm_open"]
-    slider = next(c for c in opened if c["data"]["state"].get("_model_name") == "IntSliderModel")
-    change = {"method": "update", "state": {"value": 7}, "buffer_paths": []}
-    message_id = kernel.send("comm_msg", {"comm_id": slider["comm_id"], "data": change})
-    said = [m["content"]["text"] for m in kernel.published(message_id) if m["msg_type"] == "stream"]
-    return [len(opened), [c["data"]["state"].get("_model_name") for c in opened], said]
 
 
 @PROBES.probe("statuses around a request without a cell")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 
+import comm
+
 from rlm_kernel.guest.events import Events
 
 Content = dict[str, Any]
@@ -30,6 +32,11 @@ class KernelHandle:
 
     def __init__(self, events: Events) -> None:
         self.session = PublishingSession(events)
+
+    @property
+    def comm_manager(self) -> Any:
+        """The registry of comms and of the targets that clients may open."""
+        return comm.get_comm_manager()
 
     def get_parent(self, channel: str | None = None) -> Content:
         """The message that is being served: its header."""
