@@ -40,7 +40,7 @@ catch (error) { say({ kind, alive: false }); }
 process.exit(0);
 """
 
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 20.0
 NODE_SECONDS = 20.0
 """What an ordinary program may take there; an endless one gets its own time."""
 
@@ -56,8 +56,7 @@ def in_node(program: Program, pyodide: Path) -> str:
     if ONLY_HERE.search(program.code):
         return "-"
     command = ["node", "--input-type=module", "-e", NODE_PROGRAM, str(pyodide.resolve())]
-    # The time of an endless program counts from when it starts, which only its end would tell.
-    limit = BOOT_SECONDS / 4 + min(program.seconds, NODE_SECONDS)
+    limit = BOOT_SECONDS + min(program.seconds, NODE_SECONDS)
     try:
         ended = subprocess.run(
             command, input=program.code.encode(), capture_output=True, timeout=limit

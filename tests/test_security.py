@@ -36,7 +36,7 @@ def first_cells(title: str) -> list[str]:
 def declared_functions() -> Iterator[str]:
     for floor in FLOORS:
         package = importlib.import_module(f"rlm_kernel.{floor}")
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             module = importlib.import_module(found.name)
             for group in (each for each in vars(module).values() if isinstance(each, type)):
                 for name in dir(group):

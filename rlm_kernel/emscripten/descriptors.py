@@ -85,8 +85,8 @@ class OpenFile:
         return error
 
     def truncate(self, length: int) -> None:
-        self._expect_writable()
-        if length < 0 or not isinstance(self.node, RegularFile):
+        writable = self.flags & O_ACCMODE != O_RDONLY
+        if length < 0 or not writable or not isinstance(self.node, RegularFile):
             raise SyscallError(Errno.EINVAL)
         self.node.truncate(length)
 

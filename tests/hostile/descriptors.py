@@ -242,7 +242,8 @@ text(header.encode())
     Program(
         "a flood of comms",
         "ok",
-        FORGE + "for n in range(5000): forge('comm_open', me, {'comm_id': str(n), 'data': {}})",
+        FORGE + "content = {'comm_id': 'x', 'target_name': 'x', 'data': {}}\n"
+        "for n in range(5000): forge('comm_open', me, content)",
         heavy=True,
     ),
     Program(

@@ -7,6 +7,9 @@ from tests.hostile.program import Program, endless, heavy, program
 ANY = "any"
 """Byte code that no compiler makes, and the like, may do anything to its own session."""
 
+BROKEN_SECONDS = 2.0
+"""It may go round in circles."""
+
 CODE = """
 import dis, types
 def victim(a=1):

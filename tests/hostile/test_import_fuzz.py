@@ -5,29 +5,20 @@ from __future__ import annotations
 import resource
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hostile.calls import CALLS, FILE_ROOM, Call, Victim, calls
+from tests.hostile.profiles import few, many
 
 HOST_BYTES_MAX = 96 << 20
 """How much all sequences together may add to this process: guests of 4 MiB come and go."""
 
-SEQUENCES = st.lists(calls(CALLS), min_size=1, max_size=40)
 BY_GROUP = {
     "files": ("__syscall_", "fd_", "_mmap_js", "_munmap_js", "_msync_js"),
     "descriptors": ("fd_", "__syscall_dup", "__syscall_fcntl", "__syscall_ioctl", "__syscall_poll"),
     "all": ("",),
 }
-
-deterministic = settings(
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=False,
-)
-few, many = settings(deterministic, max_examples=60), settings(deterministic, max_examples=800)
 
 
 def sequences(group: str) -> st.SearchStrategy[list[Call]]:
