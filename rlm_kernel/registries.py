@@ -111,6 +111,7 @@ def pip_report(arguments: Sequence[str], report: Path, directory: Path) -> Packa
         "--ignore-requires-python",
         f"--report={report}",
         f"--target={directory}",
+        "--no-user",  # which would contradict the target, where it is the user's default
     ]
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--progress-bar=off", "--no-input"]
     command = [sys.executable, "-m", "pip", "install", *options, *what]

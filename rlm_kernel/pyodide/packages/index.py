@@ -16,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 from rlm_kernel.errors import FetchError, PackageError
 from rlm_kernel.pyodide.packages.locked import LockedWheel
 from rlm_kernel.pyodide.packages.target import MARKERS, PIP_OPTIONS
-from rlm_kernel.pyodide.packages.wheel import canonical
+from rlm_kernel.pyodide.packages.wheel import canonical, read_requirements
 from rlm_kernel.registries import pip_report
 
 ATTEMPTS = 10
@@ -102,7 +102,7 @@ def _candidate(item: Mapping[str, Any]) -> Candidate:
         origin=url if item["is_direct"] else "",
     )
     requires: Iterable[str] = metadata.get("requires_dist", ())
-    return Candidate(wheel, tuple([Requirement(line) for line in requires]))
+    return Candidate(wheel, read_requirements(requires, f"{wheel.name} {wheel.version}"))
 
 
 def _cause(error: FetchError, log: str) -> Exception:

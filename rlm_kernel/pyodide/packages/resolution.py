@@ -101,6 +101,8 @@ class _Resolution:
             try:
                 found = self._sources.choose([need.line() for need in wanted.values()])
             except NoCandidate as none:
+                if none.name not in wanted:
+                    raise PackageNotFound(f"pip finds no wheel of {none.name}") from none
                 self._take_from_release(wanted.pop(none.name), none.versions)
             else:
                 for name, need in wanted.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from pathlib import Path
@@ -39,7 +40,7 @@ class LocalWheel:
                 requires = _requires(archive)
         except FileNotFoundError as error:
             raise BadWheel(f"there is no wheel {path}") from error
-        except (OSError, zipfile.BadZipFile, InvalidRequirement) as error:
+        except (OSError, zipfile.BadZipFile) as error:
             raise BadWheel(f"{path} is not a wheel: {error}") from error
         return cls(path, name, version, sha256, requires)
 
@@ -69,7 +70,16 @@ def _requires(archive: zipfile.ZipFile) -> tuple[Requirement, ...]:
     if not found:
         raise zipfile.BadZipFile("it has no METADATA")
     headers = BytesHeaderParser().parsebytes(archive.read(found[0]))
-    return tuple([Requirement(line) for line in headers.get_all("Requires-Dist", [])])
+    return read_requirements(headers.get_all("Requires-Dist", []), found[0])
+
+
+def read_requirements(lines: Iterable[str], whose: str) -> tuple[Requirement, ...]:
+    """What a package's metadata says that it requires. Raises BadWheel."""
+    try:
+        return tuple([Requirement(line) for line in lines])
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise BadWheel(f"{whose} requires what cannot be read: {reason}") from error
 
 
 def canonical(name: str) -> str:

@@ -49,6 +49,12 @@ def test_a_file_that_is_no_wheel_is_refused(
         read_requests([str(tmp_path / name)])
 
 
+def test_a_wheel_that_requires_nonsense_is_refused(tmp_path: Path) -> None:
+    write_wheel(tmp_path, "thing", {}, headers=["Requires-Dist: other >="])
+    with pytest.raises(BadWheel, match="requires what cannot be read"):
+        read_requests([str(tmp_path / "thing-1.0-py3-none-any.whl")])
+
+
 @pytest.mark.parametrize(
     "tag", ["cp314-cp314-manylinux_2_17_x86_64", "cp313-cp313-pyodide_2025_0_wasm32"]
 )
