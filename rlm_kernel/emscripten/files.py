@@ -24,7 +24,7 @@ from rlm_kernel.emscripten.nodes import (
     expect_directory,
     expect_file,
 )
-from rlm_kernel.emscripten.stat import DIRENT_BYTES, pack_dirent
+from rlm_kernel.emscripten.stat import DIRENT_BYTES, pack_dirents
 
 AT_REMOVEDIR = 0x200
 """Source: musl's `include/fcntl.h`."""
@@ -189,11 +189,10 @@ class FileCalls:
             raise SyscallError(Errno.EINVAL)
         count = min(size // DIRENT_BYTES, DIRENTS_MAX)
         chosen = directory.listed_after(file.offset, count)
-        records = [pack_dirent(node, name, cookie) for cookie, name, node in chosen]
-        self._memory.write(buffer, b"".join(records))
+        self._memory.write(buffer, pack_dirents(chosen))
         if chosen:
             file.offset = chosen[-1][0]
-        return len(records) * DIRENT_BYTES
+        return len(chosen) * DIRENT_BYTES
 
     @syscall("dup", "i")
     def dup(self, fd: int) -> int:

@@ -104,10 +104,10 @@ class Directory(Node):
         if self._listing is None:
             own = [(self.SELF_COOKIE, "."), (self.PARENT_COOKIE, "..")]
             self._listing = own + [(cookie, name) for name, cookie in self._cookies.items()]
-        start = bisect_right(self._listing, cookie, key=itemgetter(0))
-        own_nodes = {".": self, "..": self.parent}
+        start = bisect_right(self._listing, cookie, key=itemgetter(0)) if cookie else 0
+        entries, parent = self._entries, self.parent
         return [
-            (cookie, name, self._entries.get(name) or own_nodes[name])
+            (cookie, name, entries.get(name) or (self if name == "." else parent))
             for cookie, name in self._listing[start : start + count]
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from struct import Struct
 
 from rlm_kernel.emscripten.descriptors import O_APPEND, OpenFile
@@ -71,7 +72,17 @@ def pack_fdstat(file: OpenFile) -> bytes:
     return _FDSTAT.pack(_FILETYPES[type(file.node)], flags, ALL_RIGHTS, ALL_RIGHTS)
 
 
-def pack_dirent(node: Node, name: str, position: int) -> bytes:
-    """One record of getdents64(2); `position` is where reading goes on after it."""
-    encoded = name.encode("utf-8", "surrogateescape")
-    return _DIRENT.pack(node.number, position, DIRENT_BYTES, node.kind >> 12, encoded)
+def pack_dirents(listed: Iterable[tuple[int, str, Node]]) -> bytes:
+    """Records of getdents64(2) of cookies, which say where reading goes on, names and nodes."""
+    pack = _DIRENT.pack
+    records = [
+        pack(
+            node.number,
+            cookie,
+            DIRENT_BYTES,
+            node.kind >> 12,
+            name.encode(errors="surrogateescape"),
+        )
+        for cookie, name, node in listed
+    ]
+    return b"".join(records)
