@@ -108,6 +108,7 @@ def measure(starts: int, rounds: int, cells: int) -> Timings:
                 timings.take("start to first result", name, start_to_result(specs, name))
         kernels = {name: stack.enter_context(started(specs, name)) for name in CONTENDERS}
         for name, kernel in kernels.items():
+            kernel.cell("'booted'")
             seconds = _complete(kernel, COMPLETED)
             print(f"{name}, first completion: {seconds * 1e3:.1f} ms", flush=True)
         for _ in range(rounds):

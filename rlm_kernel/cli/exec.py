@@ -110,6 +110,7 @@ async def _fresh_session(settings: SandboxSettings) -> AsyncIterator[Session]:
         pyodide_url=settings.pyodide_url,
         require_seal=settings.require_seal,
         preload=settings.preload,
+        shared=False,
     )
     try:
         yield await zygote.spawn()

@@ -25,6 +25,7 @@ from rlm_kernel.guest.frames import Frame
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.introspection import Introspection
 from rlm_kernel.guest.kernel import current_header
+from rlm_kernel.guest.leisure import Leisure
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
 from rlm_kernel.guest.preload import import_all
@@ -74,6 +75,8 @@ class Session:
             "comm_info_request": self._comms.info,
         }
         self._running: asyncio.Task[None] | None = None
+        self._answered = 0
+        self._leisure: Leisure | None = None
         self._furnish(interrupts)
 
     def _furnish(self, interrupts: Interrupts) -> None:
@@ -92,14 +95,22 @@ class Session:
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         logging.lastResort = logging.StreamHandler(sys.stderr)
 
-    def warm(self) -> None:
-        """Imports and fills what sessions need, then leaves no trace of it."""
+    def warm(self, *, shared: bool) -> None:
+        """Imports and fills what sessions need, then leaves no trace of it.
+
+        What only pays when many sessions share it is left out where they do not; the syntax trees
+        are then loaded at leisure.
+        """
         self._loop.run_until_complete(self._warm())
         self._shell.reset(new_session=True)
-        settle(self._link.make_immortal)
-        self._load_syntax_trees()
-        gc.freeze()
-        fill_holes()
+        use_image()
+        if shared:
+            settle(self._link.make_immortal)
+            self._load_syntax_trees()
+            gc.freeze()
+            fill_holes()
+        else:
+            self._leisure = Leisure(self._loop, self._count_answered, self._load_syntax_trees)
         self._reserve.fill()  # what is immortal would not come back from it
         gc.freeze()
 
@@ -110,9 +121,11 @@ class Session:
 
     def _load_syntax_trees(self) -> None:
         """They are too many objects to look for garbage among, and none of them is any."""
-        use_image()
         for code in COMPLETED:
             self._answers["complete_request"]({"code": code})
+
+    def _count_answered(self) -> int | None:
+        return self._answered if self._running is None else None
 
     def serve(self) -> None:
         self._raw_output.redirect()
@@ -124,6 +137,8 @@ class Session:
             if frame.kind == "renew":
                 entropy.renew()
                 self._link.take()
+                if self._leisure is not None:
+                    self._leisure.begin()
             elif frame.kind == "input_reply":  # nobody waits for it any more
                 self._link.take()
             else:
@@ -143,6 +158,7 @@ class Session:
             content = {"status": "error", **content_of(error)}
         finally:
             self._running = None
+            self._answered += 1
             self._loop.call_soon(self._take_next)
         self._raw_output.send()
         self._reply(frame.request_id, content)
@@ -170,10 +186,12 @@ class Session:
         return self._execution.call(lambda: answer(frame.content))
 
 
-def main(output_bytes: int, display_bytes: int, preload: Sequence[str] = ()) -> None:
+def main(
+    output_bytes: int, display_bytes: int, preload: Sequence[str] = (), *, shared: bool = True
+) -> None:
     """Serves for ever; the numbers are what each cell may print and display, `preload` are modules
-    to import first."""
+    to import first, and `shared` is whether many sessions will come from this one."""
     session = Session(Budget(output_bytes, display_bytes))
     import_all(preload)
-    session.warm()
+    session.warm(shared=shared)
     session.serve()

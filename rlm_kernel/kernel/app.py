@@ -42,6 +42,7 @@ class KernelApp:
             pyodide_url=settings.pyodide_url,
             require_seal=settings.require_seal,
             preload=settings.preload,
+            shared=False,
         )
         self._file = connection_file
         self._owns_file = not connection_file.exists()

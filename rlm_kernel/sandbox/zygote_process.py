@@ -1,9 +1,9 @@
 """The program of a zygote: boots the guest once, then forks a session whenever it is asked to.
 
 Run as `python -m rlm_kernel.sandbox.zygote_process CONTROL LIMITS [PYODIDE_URL]
-[--preload PACKAGE]... [--require-seal]`, where CONTROL is the descriptor of a SOCK_SEQPACKET socket
-and LIMITS are those of its sessions as JSON. It completes the installation, starts itself anew with
-a large stack and hardly any environment, and boots the guest.
+[--preload PACKAGE]... [--require-seal] [--unshared]`, where CONTROL is the descriptor of a
+SOCK_SEQPACKET socket and LIMITS are those of its sessions as JSON. It completes the installation,
+starts itself anew with a large stack and hardly any environment, and boots the guest.
 When the guest is warm it sends `{"ready": true, "unsealed": [...], "preloading": [...]}` with the
 layers of the seal that this kernel lacks, and what went wrong with preloaded packages. Each packet
 that comes then carries the sockets of a new session (see `line_sockets`) and is answered by
@@ -65,10 +65,12 @@ class ZygoteProcess:
         *,
         preload: Sequence[str] = (),
         require_seal: bool,
+        shared: bool = True,
     ) -> None:
         self._control = control
         self._limits = limits
         self._require_seal = require_seal
+        self._shared = shared
         installed = ensure_installation(preload=preload)
         self._preloaded = installed.preloaded
         self._line = OwnerLine(self._serve_forks, self._serve)
@@ -93,7 +95,7 @@ class ZygoteProcess:
             numbers = f"{self._limits.output_bytes}, {self._limits.display_bytes}"
             self._interpreter.run(
                 "from rlm_kernel.guest.session import main\n"
-                f"main({numbers}, {list(self._preloaded.imports)!r})"
+                f"main({numbers}, {list(self._preloaded.imports)!r}, shared={self._shared})"
             )
         except GuestExit as exit_:
             status, reason = exit_.status, str(exit_)
@@ -270,6 +272,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("pyodide_url", nargs="?")
     parser.add_argument("--preload", action="append", default=[], help="a requirement or a wheel")
     parser.add_argument("--require-seal", action="store_true", help="fail where a layer is missing")
+    parser.add_argument("--unshared", action="store_true", help="only one session will live")
     parser.add_argument("--prepared", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -288,9 +291,12 @@ def main(program: type[ZygoteProcess] = ZygoteProcess) -> None:
             _prepare(arguments.pyodide_url, arguments.preload)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the sessions
         prctl(PR_SET_CHILD_SUBREAPER, 1)  # and their copies, whose parents may end before them
-        require_seal: bool = arguments.require_seal
         zygote = program(
-            control, arguments.limits, preload=arguments.preload, require_seal=require_seal
+            control,
+            arguments.limits,
+            preload=arguments.preload,
+            require_seal=bool(arguments.require_seal),
+            shared=not arguments.unshared,
         )
     except RLMKernelError as error:
         _send(control, _failure(error))

@@ -92,3 +92,15 @@ def test_everything_ends_when_the_owner_is_killed() -> None:
         owner.wait()
         while alive(family):
             pass
+
+
+async def test_an_unshared_zygote_gives_sessions_that_can_do_the_same() -> None:
+    zygote = await Zygote.start(shared=False)
+    try:
+        session = await zygote.spawn()
+        assert "execute_result" in [event.kind for event in await run(session, "6 * 7")]
+        code = {"code": "''.upp", "cursor_pos": 6}
+        reply = await session.request("complete_request", code, request_id="c")
+        assert reply.content["matches"] == ["upper"]
+    finally:
+        await zygote.close()
