@@ -77,7 +77,7 @@ def verdict(said: str, status: int | None) -> str:
         return "hang" if status is None else f"crash (Node ended with status {status})"
     if "alive" not in last:
         return f"{last['kind']}, then hang"
-    return str(last["kind"]) + ("" if last["alive"] else ", then dead")
+    return str(last["kind"] or "exception") + ("" if last["alive"] else ", then dead")
 
 
 def arguments() -> argparse.Namespace:

@@ -22,7 +22,7 @@ op = dis.opmap
 
 
 def broken(name: str, code: str) -> Program:
-    return Program(name, ANY, CODE + code)
+    return Program(name, ANY, CODE + code, BROKEN_SECONDS)
 
 
 PROGRAMS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _same = settings(
     derandomize=True,
@@ -10,5 +10,6 @@ _same = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
     print_blob=False,
+    phases=(Phase.generate, Phase.shrink),  # to explain a failure takes longer than to find it
 )
 few, many = settings(_same, max_examples=25), settings(_same, max_examples=400)

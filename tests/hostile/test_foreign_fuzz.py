@@ -41,7 +41,7 @@ described = st.builds(
     kinds,
     st.lists(kinds, max_size=6).map(tuple),
     st.lists(kinds, max_size=4).map(tuple),
-    st.one_of(st.none(), st.integers(-1, 5)),
+    st.one_of(st.none(), st.integers(0, 5)),
     st.lists(st.tuples(st.integers(0, 6), numbers), max_size=2).map(tuple),
 )
 step = st.tuples(
