@@ -16,6 +16,7 @@ from traitlets import TraitError
 
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.kernel.connection import ConnectionInfo, Port
+from rlm_kernel.kernel.deaf_clients import DeafClients
 from rlm_kernel.kernel.kernel import Kernel
 from rlm_kernel.kernel.loop_socket import LoopSocket
 from rlm_kernel.kernel.message import USERNAME, Channel, Message
@@ -28,7 +29,8 @@ LINGER_MS = 1000
 """How long what was sent before a close may still take to reach a client."""
 
 QUEUED_MESSAGES = 100_000
-"""Messages kept for a client that does not read; at ZMQ's 1000 a burst of output loses some."""
+"""Messages kept for a client that is behind; at ZMQ's 1000 a burst of output loses some. There is
+a limit of bytes too: see `DeafClients`."""
 
 PORTS: tuple[Port, ...] = get_args(Port)
 
@@ -61,6 +63,7 @@ class ZMQTransport:
         self._connection = connection or ConnectionInfo()
         self._signer = _signer(kernel, self._connection)
         self._sockets: dict[str, LoopSocket] = {}
+        self._deaf: DeafClients | None = None
         self._topic = f"kernel.{kernel.kernel_id}."
 
     def connection_info(self) -> dict[str, Any]:
@@ -77,7 +80,10 @@ class ZMQTransport:
 
     def publish(self, message: Message) -> None:
         topic = f"{self._topic}{message.kind}".encode()
-        self._sockets["iopub"].send(self._encode(message, [topic]))
+        frames = self._encode(message, [topic])
+        self._sockets["iopub"].send(frames)
+        if self._deaf is not None:
+            self._deaf.note(frames)
 
     def drain(self) -> None:
         self._sockets["shell"].drain()
@@ -91,6 +97,8 @@ class ZMQTransport:
         self._open("iopub", zmq.XPUB, self._welcome)
         for channel in ("shell", "control", "stdin"):
             self._open(channel, zmq.ROUTER, partial(self._receive, channel))
+        if self._connection.transport == "tcp":
+            self._deaf = DeafClients(self._connection.iopub_port)
         self._kernel.record_ports({port: getattr(self._connection, port) for port in PORTS})
         self._kernel.attach(self)
 

@@ -246,6 +246,7 @@ class Session:
         try:
             process.send(frame)
         except FrameError as error:
+            answer.cancel()
             raise SandboxError(f"the request cannot be sent: {error}") from error
         return answer
 
