@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-STREAMS = {"out_stream": "stdout", "err_stream": "stderr"}
-
 
 def export(history: Any, file: Path) -> None:
-    """Writes the cells that have run, without the one that runs, and the outputs that IPython
-    keeps of them, in nbformat 4.5."""
+    """Writes the cells that have run, without the one that runs, in nbformat 4.5.
+
+    Of their outputs there are the results and the errors: what was printed is not kept.
+    """
     cells = [
         {
             "cell_type": "code",
@@ -28,16 +28,15 @@ def export(history: Any, file: Path) -> None:
 
 
 def _outputs(history: Any, count: int) -> list[dict[str, Any]]:
-    kept = history.outputs.get(count, [])
-    outputs = [_output(output.output_type, output.bundle, count) for output in kept]
+    outputs = [
+        {
+            "output_type": output.output_type,
+            "data": output.bundle,
+            "metadata": {},
+            "execution_count": count,
+        }
+        for output in history.outputs.get(count, [])
+    ]
     if count in history.exceptions:
         outputs.append({"output_type": "error", **history.exceptions[count]})
     return outputs
-
-
-def _output(kind: str, bundle: dict[str, Any], count: int) -> dict[str, Any]:
-    if kind in STREAMS:
-        text = "".join("".join(part) for part in bundle.values())
-        return {"output_type": "stream", "name": STREAMS[kind], "text": text}
-    output = {"output_type": kind, "data": bundle, "metadata": {}}
-    return output | ({"execution_count": count} if kind == "execute_result" else {})
