@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from benchmarks.contender import OURS, REFERENCE, Contender, kernelspecs, started
 from benchmarks.probe import Probe, Verdict
@@ -38,7 +38,7 @@ class Finding:
 
     @property
     def row(self) -> str:
-        why = self.probe.why if self.verdict == "better" else ""
+        why = self.probe.why if self.verdict in ("better", "refused") else ""
         return f"{self.verdict:<8}{self.probe.topic:<10}{self.probe.name}{why and f'  ({why})'}"
 
 
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(finding.row, flush=True)
         if finding.verdict == "worse" or (options.verbose and finding.verdict != "same"):
             print(f"  ours:   {_text(finding.ours)}\n  theirs: {_text(finding.theirs)}", flush=True)
-    print(", ".join(f"{counts[verdict]} {verdict}" for verdict in ("same", "better", "worse")))
+    print(", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict)))
     return 1 if counts["worse"] else 0
 
 

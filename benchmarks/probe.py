@@ -10,7 +10,8 @@ from typing import Any, Literal
 from benchmarks.contender import Contender, Exchange
 
 Observe = Callable[[Contender], Any]
-Verdict = Literal["same", "better", "worse"]
+Check = Callable[[Any], bool]
+Verdict = Literal["same", "better", "refused", "worse"]
 
 ACCIDENTS = (
     (re.compile(r"0x[0-9a-f]{6,}"), "0x..."),
@@ -27,19 +28,23 @@ where the libraries are, and which part of a line was at fault, which newer Pyth
 class Probe:
     """Looks at one feature. What it observes is made of what JSON has.
 
-    Where the two kernels differ, ours is better if it passes `better`, for the reason `why`.
+    Where the two kernels differ, ours is better if it passes `better`, and has refused what a
+    sandbox cannot do if it passes `refused`; `why` says it in a word.
     """
 
     topic: str
     name: str
     observe: Observe
-    better: Callable[[Any], bool] | None = None
+    better: Check | None = None
+    refused: Check | None = None
     why: str = ""
 
     def verdict(self, ours: Any, theirs: Any) -> Verdict:
         if ours == theirs:
             return "same"
-        return "better" if self.better is not None and self.better(ours) else "worse"
+        if self.better is not None and self.better(ours):
+            return "better"
+        return "refused" if self.refused is not None and self.refused(ours) else "worse"
 
 
 class Probes:
@@ -50,12 +55,17 @@ class Probes:
         self.all: list[Probe] = []
 
     def probe(
-        self, name: str, *, better: Callable[[Any], bool] | None = None, why: str = ""
+        self,
+        name: str,
+        *,
+        better: Check | None = None,
+        refused: Check | None = None,
+        why: str = "",
     ) -> Callable[[Observe], Observe]:
         """Declares the decorated function as a probe."""
 
         def declare(observe: Observe) -> Observe:
-            self.all.append(Probe(self.topic, name, observe, better, why))
+            self.all.append(Probe(self.topic, name, observe, better, refused, why))
             return observe
 
         return declare
@@ -64,7 +74,8 @@ class Probes:
         self,
         name: str,
         *codes: str,
-        better: Callable[[Any], bool] | None = None,
+        better: Check | None = None,
+        refused: Check | None = None,
         why: str = "",
     ) -> None:
         """Declares a probe that runs cells and looks at all that they show."""
@@ -72,7 +83,7 @@ class Probes:
         def observe(kernel: Contender) -> Any:
             return [shown(kernel.cell(code)) for code in codes]
 
-        self.all.append(Probe(self.topic, name, observe, better, why))
+        self.all.append(Probe(self.topic, name, observe, better, refused, why))
 
 
 def shown(exchange: Exchange) -> list[Any]:

@@ -109,14 +109,7 @@ PROBES.cell(
 PROBES.cell("raise SystemExit", "raise SystemExit(3)")
 
 
-@PROBES.probe("exit asks the client to leave")
-def _exit(kernel: Contender) -> Any:
-    return kernel.cell(
-        "import IPython; IPython.get_ipython().payload_manager.write_payload("
-        "{'source': 'ask_exit', 'keepkernel': True})"
-    ).content["payload"]
-
-
+PROBES.cell("exit(keep_kernel=True) asks the client to leave", "exit(keep_kernel=True)")
 PROBES.cell(
     "warnings name the cell",
     "import warnings\nwarnings.warn('careful')",

@@ -9,7 +9,7 @@ from benchmarks.contender import Contender
 from benchmarks.probe import Probes, only, shown, tail
 
 PROBES = Probes("magics")
-REFUSED = "the sandbox has no subprocesses; one line says so"
+REFUSED = "no subprocesses; one line says so"
 
 
 def _explained(*words: str) -> Any:
@@ -192,6 +192,38 @@ PROBES.cell(
 PROBES.cell("%logstop, %unload_ext, %dhist", "%logstop", "%unload_ext nothing", "len(_dh) > 0")
 
 
+PROBES.cell(
+    "%tb without an error, and after one", "%xmode Minimal", "1 / 0", "%tb", "%xmode Context"
+)
+PROBES.cell("%gui takes none or inline", "%gui", "%gui inline")
+PROBES.cell(
+    "%time of a cell that awaits",
+    "%%capture timed\n%time await asyncio.sleep(0, 1)",
+    "timed.outputs",
+)
+PROBES.cell(
+    "%notebook and %logstart", "%notebook here.ipynb", "%logstart -q log.py over", "%logstop"
+)
+PROBES.cell("%%script of nothing", "%%script", refused=_explained("no subprocesses"), why=REFUSED)
+PROBES.cell(
+    "%conda outside of conda",
+    "%conda list",
+    better=_explained("--preload"),
+    why="says how packages come in",
+)
+PROBES.cell(
+    "%edit", "%edit made.py", refused=_explained("%%writefile"), why="no editor reaches the sandbox"
+)
+PROBES.cell("%clear", "%clear", better=_explained("clear_output"), why="without a terminal")
+PROBES.cell(
+    "%connect_info",
+    "%connect_info",
+    refused=_explained("kept from the sandbox"),
+    why="the key stays outside",
+)
+PROBES.cell("%autosave", "%autosave 60")
+
+
 @PROBES.probe("%store")
 def _store(kernel: Contender) -> Any:
     kernel.cell("kept = 5\n%store kept")
@@ -233,7 +265,7 @@ def _pdb_on(kernel: Contender) -> Any:
 @PROBES.probe(
     "breakpoint()",
     better=lambda seen: seen == ["ok", 2, True],
-    why="it stops at the line itself, as newer Pythons do",
+    why="it stops and asks",
 )
 def _breakpoint(kernel: Contender) -> Any:
     code = "def stops():\n    here = 6\n    breakpoint()\n    return here\nstops()"
@@ -241,29 +273,31 @@ def _breakpoint(kernel: Contender) -> Any:
     return [exchange.content["status"], len(asked), "42" in exchange.text()]
 
 
-@PROBES.probe("!command", better=_explained("no subprocesses"), why=REFUSED)
+@PROBES.probe("!command", refused=_explained("no subprocesses"), why=REFUSED)
 def _shell(kernel: Contender) -> Any:
     exchange = kernel.cell("!echo hi")
     return [exchange.content["status"], exchange.text(), exchange.text("stderr")]
 
 
-@PROBES.probe("lines = !command", better=_explained("no subprocesses"), why=REFUSED)
+@PROBES.probe("lines = !command", refused=_explained("no subprocesses"), why=REFUSED)
 def _getoutput(kernel: Contender) -> Any:
     return shown(kernel.cell("lines = !echo hi\nlines"))
 
 
-@PROBES.probe("%%bash", better=_explained("no subprocesses"), why=REFUSED)
+@PROBES.probe("%%bash", refused=_explained("no subprocesses"), why=REFUSED)
 def _bash(kernel: Contender) -> Any:
     exchange = kernel.cell("%%bash\necho hi")
     return [exchange.content["status"], exchange.text(), exchange.text("stderr"), tail(exchange)]
 
 
-@PROBES.probe("%sx and %system", better=_explained("no subprocesses"), why=REFUSED)
+@PROBES.probe("%sx and %system", refused=_explained("no subprocesses"), why=REFUSED)
 def _sx(kernel: Contender) -> Any:
     return [shown(kernel.cell("%sx echo hi")), shown(kernel.cell("%system echo hi"))]
 
 
-@PROBES.probe("%pip install", better=_explained("--preload"), why="says how packages come in")
+@PROBES.probe(
+    "%pip install", refused=_explained("--preload"), why="one line says how packages come in"
+)
 def _pip(kernel: Contender) -> Any:
     exchange = kernel.cell("%pip install --no-index --quiet nothing-of-this-name")
     return [exchange.content["status"], exchange.text(), exchange.text("stderr"), tail(exchange)]

@@ -35,6 +35,7 @@ class ResultHook(DisplayHook):
 
     def finish_displayhook(self) -> None:
         """Nothing is left to flush."""
+        self._is_active = False
 
 
 class EventPublisher(DisplayPublisher):

@@ -12,6 +12,8 @@ from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 from IPython.display import Javascript, clear_output, display
 
+from rlm_kernel.guest.export import export
+
 NO_COMMANDS = "there are no subprocesses in this sandbox, so no commands can be run"
 NO_INSTALLATION = (
     "nothing can be installed into a running session; what it needs is named before it starts "
@@ -85,5 +87,20 @@ def _autosave(line: str) -> None:
     print(f"Autosaving every {seconds} seconds" if seconds else "Autosave disabled")
 
 
-OWN = {"autosave": _autosave, "clear": _clear, "less": _less, "more": _less}
-"""The line magics that ipykernel has beside IPython's."""
+def _notebook(line: str) -> None:
+    """Write what has run in this session to a notebook file."""
+    if not line.strip():
+        raise UsageError("%notebook takes the name of the file to write")
+    shell: Any = get_ipython()
+    export(shell.history_manager, Path(line.strip()).expanduser())
+
+
+OWN = {
+    "autosave": _autosave,
+    "clear": _clear,
+    "less": _less,
+    "more": _less,
+    "notebook": _notebook,
+}
+"""The line magics that ipykernel has beside IPython's, and those of IPython's that need more than
+a session has."""

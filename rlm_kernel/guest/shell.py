@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from IPython.core import page
+from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payload import PayloadManager
 from IPython.core.payloadpage import page as payload_page
-from traitlets import Type
+from traitlets import Type, default
 from traitlets.config import Config
 
 from rlm_kernel.guest import magics
@@ -45,6 +47,7 @@ class SessionShell(InteractiveShell):
     emitter: Events
     kernel: KernelHandle
     reserve: Reserve
+    keepkernel_on_exit = False
     interrupted = False
     ended = False
     last_error: dict[str, Any] | None = None
@@ -79,8 +82,13 @@ class SessionShell(InteractiveShell):
         super().init_sys_modules()
         sys.modules["__main__"] = self.user_module
 
+    @default("exiter")
+    def _default_exiter(self) -> ZMQExitAutocall:
+        return ZMQExitAutocall(self)
+
     def ask_exit(self) -> None:
-        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": False})
+        keep = self.keepkernel_on_exit
+        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": keep})
 
     def set_next_input(self, text: str, replace: bool = False) -> None:
         payload = {"source": "set_next_input", "text": text, "replace": replace}
@@ -89,6 +97,10 @@ class SessionShell(InteractiveShell):
     def init_magics(self) -> None:
         super().init_magics()
         magics.register(self)
+
+    def _tee(self, channel: str) -> Any:
+        """Keeps no second copy of what a cell prints, which has no end."""
+        return nullcontext()
 
     def enable_gui(self, gui: str | None = None) -> None:
         """Accepts what needs no window, such as matplotlib's inline figures."""
