@@ -102,7 +102,7 @@ class FileCalls:
             raise SyscallError(Errno.ELOOP)
         if flags & d.O_DIRECTORY:
             expect_directory(node)
-        if isinstance(node, Directory) and flags & (d.O_ACCMODE | d.O_CREAT):
+        if isinstance(node, Directory) and flags & (d.O_ACCMODE | d.O_CREAT | d.O_TRUNC):
             raise SyscallError(Errno.EISDIR)
         return node
 

@@ -237,12 +237,12 @@ text(header.encode())
     forged(
         "sixty thousand buffers",
         "ok | killed",
-        "forge('comm_msg', me, {'comm_id': 'x', 'data': {}}, *[b''] * 60_000)",
+        "forge('comm_msg', me, {'comm_id': 'x', 'data': {}, 'metadata': {}}, *[b''] * 60_000)",
     ),
     Program(
         "a flood of comms",
         "ok",
-        FORGE + "content = {'comm_id': 'x', 'target_name': 'x', 'data': {}}\n"
+        FORGE + "content = {'comm_id': 'x', 'target_name': 'x', 'data': {}, 'metadata': {}}\n"
         "for n in range(5000): forge('comm_open', me, content)",
         heavy=True,
     ),
