@@ -46,7 +46,7 @@ PROGRAMS = (
         "import itertools\nlist(itertools.product(range(200), repeat=4))",
     ),
     program("a function in a function", "RecursionError", "def f(): f()\nf()"),
-    program(
+    heavy(
         "a representation in a representation",
         "RecursionError",
         """
@@ -55,7 +55,7 @@ PROGRAMS = (
         repr(C())
         """,
     ),
-    program(
+    heavy(
         "an attribute of an attribute",
         "RecursionError",
         """
@@ -184,7 +184,7 @@ PROGRAMS = (
         "ok | MemoryError",
         "exec('\\n'.join(f'x{n % 500} = {n}' for n in range(200_000)))",
     ),
-    program(
+    heavy(
         "a deep regular expression",
         "RecursionError | error | PatternError | OverflowError",
         "import re\nre.compile('(' * 50_000 + ')' * 50_000)",
