@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from rlm_kernel.cli.keyboard import Keyboard
 from rlm_kernel.cli.script import run_script
 from rlm_kernel.sandbox import Limits, Zygote
+from tests.sandbox.sessions import session
 
 Run = Callable[..., int]
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def zygote(runner: asyncio.Runner) -> Iterator[Zygote]:
-    zygote = runner.run(Zygote.start(Limits(interrupt_grace=0.3)))
-    yield zygote
-    runner.run(zygote.close())
 
 
 @pytest.fixture
@@ -33,11 +20,9 @@ def run(runner: asyncio.Runner, zygote: Zygote) -> Run:
     """Runs a script in a session of its own and gives its exit status."""
 
     async def script(code: str, timeout: float | None, keyboard: Keyboard | None) -> int:
-        async with contextlib.AsyncExitStack() as stack:
-            session = await zygote.spawn()
-            stack.push_async_callback(session.close)
+        async with session(zygote, Limits(interrupt_grace=0.3)) as one:
             return await run_script(
-                session, code, timeout=timeout, keyboard=keyboard, on_closed_pipe=_no_pipe
+                one, code, timeout=timeout, keyboard=keyboard, on_closed_pipe=_no_pipe
             )
 
     def run(code: str, timeout: float | None = None, keyboard: Keyboard | None = None) -> int:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from rlm_kernel.emscripten.closures import CLOSURES_MAX
-from rlm_kernel.sandbox import Event, Limits, Sandbox
+from rlm_kernel.sandbox import Event, Sandbox, Zygote
 from tests.sandbox.conftest import SMALL
-from tests.sandbox.sessions import run, session
-from tests.sandbox.test_fork import standby
+from tests.sandbox.sessions import run, session, until_standby
 
 
 @pytest.fixture(scope="module")
@@ -235,10 +234,10 @@ pythonapi.Py_IncRef(py_object(code := "kept"))
     assert passes(shared_box, LIBC + code) == ""
 
 
-async def test_a_standby_has_the_callbacks_that_there_were() -> None:
-    async with session(Limits(standby=True)) as one:
+async def test_a_standby_has_the_callbacks_that_there_were(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         await run(one, TYPES + "f = unary(lambda x: x + 1)")
-        await standby(one)
+        await until_standby(one)
         ended = await run(one, "unary(lambda x: __import__('os').abort())(1)")
         assert (ended.status, ended.state) == ("error", "rolled_back")
         assert (await run(one, "f(1), unary(lambda x: -x)(2)")).result == "(2, -2)"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 from collections.abc import Iterator
 
 import pytest
 
-from rlm_kernel.sandbox import Limits, Sandbox, Session
-from tests.sandbox.sessions import run, session
+from rlm_kernel.sandbox import Sandbox, Zygote
+from tests.sandbox.conftest import SMALL
+from tests.sandbox.sessions import run, session, until_standby
 
 DRAW = """
 import os, random, secrets, tempfile, uuid
@@ -25,7 +25,7 @@ KINDS = 10
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[Sandbox]:
-    with Sandbox(Limits(memory_bytes=256 << 20, standby=False)) as box:
+    with Sandbox(SMALL) as box:
         box.execute(f"{DRAW}\ndraw()")
         yield box
 
@@ -40,7 +40,7 @@ def drawn(*boxes: Sandbox) -> list[tuple[str | None, ...]]:
 
 
 def test_two_sessions_draw_nothing_alike(source: Sandbox) -> None:
-    with Sandbox(Limits(memory_bytes=256 << 20, standby=False)) as other:
+    with Sandbox(SMALL) as other:
         assert all(one != two for one, two in drawn(source, other))
 
 
@@ -50,13 +50,8 @@ def test_a_session_and_its_copies_draw_nothing_alike(source: Sandbox) -> None:
             assert len(set(kind)) == 4
 
 
-async def until_standby(session: Session) -> None:
-    while not session.has_standby:  # noqa: ASYNC110 - made when nothing else happens
-        await asyncio.sleep(0.005)
-
-
-async def test_a_session_that_goes_back_draws_other_numbers_than_it_drew() -> None:
-    async with session(Limits(memory_bytes=256 << 20)) as one:
+async def test_a_session_that_goes_back_draws_other_numbers_than_it_drew(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         await run(one, DRAW)
         rows = []
         for _ in range(2):
@@ -102,7 +97,7 @@ def test_no_clock_goes_back_in_a_copy_or_a_copy_of_it(source: Sandbox) -> None:
 
 def test_the_process_ids_that_the_code_sees_tell_nothing(source: Sandbox) -> None:
     code = "import os; os.getpid(), os.getppid()"
-    with source.fork() as copy, Sandbox(Limits(memory_bytes=256 << 20, standby=False)) as other:
+    with source.fork() as copy, Sandbox(SMALL) as other:
         seen = {box.execute(code).result for box in (source, copy, other)}
         assert len(seen) == 1
         assert str(copy.pid) not in str(seen)

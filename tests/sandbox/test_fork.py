@@ -8,15 +8,10 @@ import signal
 
 import pytest
 
-from rlm_kernel.sandbox import Limits, Sandbox, Session
+from rlm_kernel.sandbox import Limits, Sandbox, Zygote
 from rlm_kernel.sandbox.process import SessionProcess
 from tests.processes import alive, children_of, until_ended
-from tests.sandbox.sessions import run, session, zygote
-
-
-async def standby(session: Session) -> None:
-    while not session.has_standby:  # noqa: ASYNC110 - made when nothing else happens
-        await asyncio.sleep(0.005)
+from tests.sandbox.sessions import own_zygote, run, session, until_standby
 
 
 def test_a_copy_has_all_that_the_original_has_and_goes_its_own_way() -> None:
@@ -59,12 +54,12 @@ def test_a_copy_can_be_interrupted_and_shows_text_as_it_comes() -> None:
     assert result.error.ename == "KeyboardInterrupt"
 
 
-async def test_a_cell_that_is_killed_costs_only_itself() -> None:
-    async with session(Limits(interrupt_grace=0.1)) as one:
+async def test_a_cell_that_is_killed_costs_only_itself(zygote: Zygote) -> None:
+    async with session(zygote, Limits(interrupt_grace=0.1, cpu_seconds=0.5)) as one:
         await run(one, "x = 1\nopen('file', 'w').write('before')")
-        await standby(one)
+        await until_standby(one)
         stubborn = "while True:\n    try:\n        while True: pass\n    except: pass"
-        killed = await run(one, "x = 2\nopen('file', 'w').write('after')\n" + stubborn, 0.5)
+        killed = await run(one, "x = 2\nopen('file', 'w').write('after')\n" + stubborn)
         assert (killed.status, killed.state) == ("timeout", "rolled_back")
         assert killed.error is not None
         assert "before this cell" in killed.error.evalue
@@ -73,11 +68,11 @@ async def test_a_cell_that_is_killed_costs_only_itself() -> None:
 
 
 async def test_cells_that_a_standby_does_not_know_are_counted(
-    monkeypatch: pytest.MonkeyPatch,
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with session() as one:
+    async with session(zygote) as one:
         await run(one, "x = 0")
-        await standby(one)
+        await until_standby(one)
         monkeypatch.setattr("rlm_kernel.sandbox.session.STANDBY_DELAY", 3600)
         for number in (1, 2):  # in too quick a succession to be copied
             await run(one, f"x = {number}")
@@ -88,30 +83,32 @@ async def test_cells_that_a_standby_does_not_know_are_counted(
         assert (await run(one, "x")).result == "0"
 
 
-async def test_a_session_that_dies_between_two_cells_comes_back_and_says_so() -> None:
-    async with session() as one:
+async def test_a_session_that_dies_between_two_cells_comes_back_and_says_so(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         await run(one, "x = 1")
-        await standby(one)
+        await until_standby(one)
         os.kill(one.pid, signal.SIGKILL)
         first, second = await run(one, "x"), await run(one, "x")
         assert (first.state, second.state, second.result) == ("rolled_back", "kept", "1")
 
 
-async def test_a_standby_that_was_killed_too_is_not_said_to_be_there() -> None:
-    async with session() as one:
+async def test_a_standby_that_was_killed_too_is_not_said_to_be_there(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         for number in range(5):
             await run(one, f"x = {number}")
-            await standby(one)
+            await until_standby(one)
             for pid in (one.pid, *children_of(one.pid)):
                 os.kill(pid, signal.SIGKILL)
             after = await run(one, "'x' in globals()")
             assert (after.state, after.result) in (("lost", None), ("lost", "False"))
 
 
-async def test_a_restart_while_a_standby_wakes_still_ends_in_a_fresh_process() -> None:
-    async with session() as one:
+async def test_a_restart_while_a_standby_wakes_still_ends_in_a_fresh_process(
+    zygote: Zygote,
+) -> None:
+    async with session(zygote) as one:
         await run(one, "x = 1")
-        await standby(one)
+        await until_standby(one)
         (frozen,) = children_of(one.pid)
         os.kill(frozen, signal.SIGSTOP)
         dying = asyncio.create_task(run(one, "import os; os._exit(1)"))
@@ -125,23 +122,23 @@ async def test_a_restart_while_a_standby_wakes_still_ends_in_a_fresh_process() -
         await until_ended({frozen})
 
 
-async def test_without_a_standby_the_loss_is_told() -> None:
-    async with session(Limits(standby=False)) as one:
+async def test_without_a_standby_the_loss_is_told(zygote: Zygote) -> None:
+    async with session(zygote, Limits(standby=False)) as one:
         await run(one, "x = 1")
         assert (await run(one, "import os; os._exit(1)")).state == "lost"
         assert (await run(one, "'x' in globals()")).result == "False"
 
 
-async def test_a_restart_does_not_bring_old_variables_back() -> None:
-    async with session() as one:
+async def test_a_restart_does_not_bring_old_variables_back(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         await run(one, "x = 1")
-        await standby(one)
+        await until_standby(one)
         await one.restart()
         assert (await run(one, "'x' in globals()")).result == "False"
 
 
 async def test_a_copy_that_is_made_during_a_restart_does_not_bring_them_back_either(
-    monkeypatch: pytest.MonkeyPatch,
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied, go_on = asyncio.Event(), asyncio.Event()
     make_copy = SessionProcess.copy
@@ -152,7 +149,7 @@ async def test_a_copy_that_is_made_during_a_restart_does_not_bring_them_back_eit
         await go_on.wait()
         return copy
 
-    async with session() as one:
+    async with session(zygote) as one:
         monkeypatch.setattr(SessionProcess, "copy", slow_copy)
         await run(one, "x = 1")
         await copied.wait()
@@ -163,15 +160,15 @@ async def test_a_copy_that_is_made_during_a_restart_does_not_bring_them_back_eit
         assert (await run(one, "'x' in globals()")).result == "False"
 
 
-async def test_a_frozen_copy_does_nothing_until_it_is_needed() -> None:
-    async with session() as one:
+async def test_a_frozen_copy_does_nothing_until_it_is_needed(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         await run(
             one,
             "import asyncio\nticks = 0\nasync def tick():\n    global ticks\n"
             "    while True:\n        ticks += 1\n        await asyncio.sleep(0.001)\n"
             "task = asyncio.create_task(tick())",
         )
-        await standby(one)
+        await until_standby(one)
         await asyncio.sleep(0.3)
         lived = int((await run(one, "ticks")).result or 0)
         await run(one, "import os; os._exit(1)")
@@ -180,20 +177,21 @@ async def test_a_frozen_copy_does_nothing_until_it_is_needed() -> None:
 
 
 async def test_closing_leaves_no_copy_behind() -> None:
-    async with session() as one:
+    async with own_zygote() as source:
+        one = await source.spawn()
         await run(one, "x = 1")
-        await standby(one)
+        await until_standby(one)
         copy = await one.fork()
-        pids = {one.pid, copy.pid}
-        assert alive(pids) == pids
+        pids = {one.pid, copy.pid, *children_of(one.pid)}
+        assert len(alive(pids)) == 3
     assert not alive(pids)
 
 
-async def test_the_zygote_takes_over_a_copy_whose_original_ends() -> None:
-    async with zygote(Limits(standby=False)) as source:
-        original = await source.spawn()
+async def test_the_zygote_takes_over_a_copy_whose_original_ends(zygote: Zygote) -> None:
+    async with session(zygote, Limits(standby=False)) as original:
         copy = await original.fork()
-        assert copy.pid not in children_of(source.pid)
+        assert copy.pid not in children_of(zygote.pid)
         await original.close()
         await until_ended({original.pid})
-        assert copy.pid in children_of(source.pid)
+        assert copy.pid in children_of(zygote.pid)
+        await copy.close()

@@ -8,10 +8,9 @@ import time
 
 import pytest
 
-from rlm_kernel.sandbox import Event, ExecutionResult, Sandbox
+from rlm_kernel.sandbox import Event, ExecutionResult, Limits, Sandbox, Zygote
 from rlm_kernel.sandbox.capture import ExecutionError
-
-STUBBORN = "while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass"
+from tests.sandbox.sessions import DEAF, run, session
 
 
 @pytest.mark.parametrize(
@@ -60,8 +59,8 @@ def test_a_time_limit_interrupts_and_says_so(box: Sandbox) -> None:
 
 
 def test_a_cell_that_ignores_the_interrupt_is_killed_and_the_reply_says_so(box: Sandbox) -> None:
-    box.execute("before = 1")
-    result = box.execute(STUBBORN, timeout=0.2)
+    box.execute(f"before = 1\n{DEAF}")
+    result = box.execute("while True: pass", timeout=0.2)
     assert (result.status, result.state) == ("timeout", "lost")
     assert result.error is not None
     assert result.error.ename == "SessionDied"
@@ -71,8 +70,10 @@ def test_a_cell_that_ignores_the_interrupt_is_killed_and_the_reply_says_so(box: 
     assert error.ename == "NameError"
 
 
-def test_code_stuck_in_c_is_killed(box: Sandbox) -> None:
-    result = box.execute("sum(range(10**12))", timeout=0.2)
+async def test_code_stuck_in_c_is_killed(zygote: Zygote) -> None:
+    limits = Limits(cpu_seconds=0.3, interrupt_grace=0.2, standby=False)
+    async with session(zygote, limits) as one:
+        result = await run(one, "sum(range(10**12))")
     assert (result.status, result.state) == ("timeout", "lost")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
 import zipfile
 from collections.abc import Iterator
@@ -235,7 +237,8 @@ def test_a_fork_keeps_what_is_loaded_and_goes_its_own_way(box: Sandbox) -> None:
 def test_the_copy_that_takes_over_after_a_kill_keeps_what_is_loaded(box: Sandbox) -> None:
     output(box, LOAD_CONTOURPY + "import msgspec; encoder = msgspec.json.Encoder()")
     wait_for_standby(box)
-    assert box.execute("sum(range(10**12))", timeout=0.1).state == "rolled_back"
+    os.kill(box.pid, signal.SIGKILL)
+    assert box.execute("1").state == "rolled_back"
     assert output(box, "print(encoder.encode([1, 2]), module.LineType.Separate)") == (
         "b'[1,2]' LineType.Separate\n"
     )

@@ -7,12 +7,24 @@ import asyncio
 import pytest
 
 from rlm_kernel.errors import SandboxClosed
-from rlm_kernel.sandbox import Event, Limits, Session
+from rlm_kernel.sandbox import Event, Limits, Session, Zygote
 from tests.processes import alive
-from tests.sandbox.sessions import run, session, zygote
+from tests.sandbox.sessions import own_zygote, run, session
 
 NO_STANDBY = Limits(interrupt_grace=0.2, standby=False)
-STUBBORN = "print('on')\nwhile True:\n    try:\n        while True: pass\n    except: pass"
+BUSY = Limits(interrupt_grace=0.2, standby=False, cpu_seconds=0.3)
+"""The processor's time, of which neighbours take none: what it ends has begun."""
+
+STUBBORN = """
+shown = False
+while True:
+    try:
+        if not shown:
+            shown = True
+            print('on')
+        while True: pass
+    except: pass
+"""
 
 
 async def begin(session: Session, code: str, request_id: str) -> asyncio.Task[object]:
@@ -36,20 +48,21 @@ async def give_up(task: asyncio.Task[object]) -> None:
         await task
 
 
-async def test_a_fork_that_nobody_waits_for_does_not_mix_up_those_after_it() -> None:
-    async with zygote(NO_STANDBY) as source:
-        for _ in range(5):
-            forking: asyncio.Task[object] = asyncio.create_task(source.spawn())
-            await asyncio.sleep(0)
-            await give_up(forking)
-        one, two = await source.spawn(), await source.spawn()
+async def test_a_fork_that_nobody_waits_for_does_not_mix_up_those_after_it(zygote: Zygote) -> None:
+    for _ in range(5):
+        forking: asyncio.Task[object] = asyncio.create_task(zygote.spawn())
+        await asyncio.sleep(0)
+        await give_up(forking)
+    async with session(zygote) as one, session(zygote, BUSY) as two:
         await run(one, "x = 1")
-        killed = await run(two, STUBBORN, 0.1)
+        killed = await run(two, STUBBORN)
         assert (killed.state, (await run(one, "x")).result) == ("lost", "1")
 
 
-async def test_code_whose_request_is_given_up_is_stopped_and_the_next_cell_runs() -> None:
-    async with session(NO_STANDBY) as one:
+async def test_code_whose_request_is_given_up_is_stopped_and_the_next_cell_runs(
+    zygote: Zygote,
+) -> None:
+    async with session(zygote, NO_STANDBY) as one:
         await run(one, "x = 1")
         await give_up(await begin(one, "print('on')\nwhile True: pass", "given up"))
         assert (await run(one, "x")).result == "1"
@@ -58,8 +71,8 @@ async def test_code_whose_request_is_given_up_is_stopped_and_the_next_cell_runs(
         assert (after.result, after.state) == ("False", "lost")
 
 
-async def test_a_request_given_up_in_line_never_runs() -> None:
-    async with session() as one:
+async def test_a_request_given_up_in_line_never_runs(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         first = await begin(one, "print('on')\nwhile True: pass", "first")
         waiting: asyncio.Task[object] = asyncio.create_task(
             one.request("execute_request", {"code": "ran = True"}, request_id="waiting")
@@ -71,8 +84,8 @@ async def test_a_request_given_up_in_line_never_runs() -> None:
         assert (await run(one, "'ran' in globals()")).result == "False"
 
 
-async def test_a_restart_answers_what_runs_and_what_waits() -> None:
-    async with session() as one:
+async def test_a_restart_answers_what_runs_and_what_waits(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         running = await begin(one, "print('on')\nwhile True: pass", "running")
         waiting = asyncio.create_task(
             one.request("execute_request", {"code": "y = 1"}, request_id="waiting")
@@ -85,9 +98,8 @@ async def test_a_restart_answers_what_runs_and_what_waits() -> None:
         assert (after.result, after.state) == ("False", "kept")
 
 
-async def test_closing_while_a_lost_process_is_replaced_leaves_nothing() -> None:
-    async with zygote(NO_STANDBY) as source:
-        one = await source.spawn()
+async def test_closing_while_a_lost_process_is_replaced_leaves_nothing(zygote: Zygote) -> None:
+    async with session(zygote, NO_STANDBY) as one:
         await run(one, "import os; os._exit(1)")
         cell = asyncio.create_task(run(one, "while True: pass"))
         await asyncio.sleep(0)
@@ -98,7 +110,7 @@ async def test_closing_while_a_lost_process_is_replaced_leaves_nothing() -> None
 
 
 async def test_closing_a_zygote_that_forks_leaves_nothing() -> None:
-    async with zygote() as source:
+    async with own_zygote() as source:
         forking = asyncio.create_task(source.spawn())
         await asyncio.sleep(0)
         await source.close()

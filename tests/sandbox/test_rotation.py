@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from rlm_kernel.errors import SandboxClosed, ZygoteError
-from rlm_kernel.sandbox import Limits, Zygote, ZygoteRotation
+from rlm_kernel.sandbox import Zygote, ZygoteRotation
+from rlm_kernel.sandbox.process import SessionProcess
 from rlm_kernel.sandbox.rotation import StartZygote
 from tests.processes import alive
 from tests.sandbox.sessions import run
@@ -18,18 +19,35 @@ from tests.sandbox.sessions import run
 HASH = "hash('abc')"
 
 
-async def start() -> Zygote:
-    return await Zygote.start(Limits())
+class Lent(Zygote):
+    """A zygote without a process of its own: its sessions come from another one."""
+
+    def __init__(self, lender: Zygote) -> None:
+        super().__init__(lender.limits, None, False)
+        self.forks = 0
+        self._lender = lender
+        self._ended = False
+
+    @property
+    def lives(self) -> bool:
+        return not self._ended
+
+    async def _ask_for_fork(self) -> SessionProcess:
+        self.forks += 1
+        return await self._lender.fork()
+
+    def _end(self) -> None:
+        self._ended = True
 
 
-def starting_twice() -> StartZygote:
+def booting_twice() -> StartZygote:
     """Starts zygotes, of which the third and later ones boot for ever."""
     numbers = itertools.count(1)
 
     async def start_unless_last() -> Zygote:
         if next(numbers) > 2:
             await asyncio.Event().wait()
-        return await start()
+        return await Zygote.start()
 
     return start_unless_last
 
@@ -38,7 +56,7 @@ def starting_twice() -> StartZygote:
 async def rotation(
     start: StartZygote | None = None, max_sessions: int = 1, max_seconds: float = 1e6
 ) -> AsyncIterator[ZygoteRotation]:
-    begun = await ZygoteRotation.begin(start or starting_twice(), max_sessions, max_seconds)
+    begun = await ZygoteRotation.begin(start or booting_twice(), max_sessions, max_seconds)
     try:
         yield begun
     finally:
@@ -50,7 +68,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def test_nobody_waits_for_the_next_zygote_and_only_one_boots() -> None:
+async def test_nobody_waits_for_the_next_zygote_and_only_one_boots(zygote: Zygote) -> None:
     starts, gate = 0, asyncio.Event()
 
     async def gated() -> Zygote:
@@ -58,13 +76,14 @@ async def test_nobody_waits_for_the_next_zygote_and_only_one_boots() -> None:
         starts += 1
         if starts > 1:
             await gate.wait()
-        return await start()
+        return Lent(zygote)
 
     async with rotation(gated, max_sessions=2) as zygotes:
         first = zygotes.current
-        sessions = [await zygotes.spawn() for _ in range(5)]
-        hashes = {(await run(session, HASH)).result for session in sessions}
-        assert (len(hashes), starts, zygotes.current is first) == (1, 2, True)
+        assert isinstance(first, Lent)
+        for _ in range(5):
+            assert (await run(await zygotes.spawn(), "1")).result == "1"
+        assert (first.forks, starts, zygotes.current is first) == (5, 2, True)
         gate.set()
         await until(lambda: zygotes.current is not first)
 
@@ -98,7 +117,7 @@ async def test_a_zygote_that_is_old_is_replaced_by_one_with_another_hash_seed() 
 
 
 async def test_a_zygote_that_does_not_start_is_logged_once_and_the_old_one_goes_on(
-    caplog: pytest.LogCaptureFixture,
+    zygote: Zygote, caplog: pytest.LogCaptureFixture
 ) -> None:
     starts = 0
 
@@ -106,7 +125,7 @@ async def test_a_zygote_that_does_not_start_is_logged_once_and_the_old_one_goes_
         nonlocal starts
         starts += 1
         if starts == 1:
-            return await start()
+            return Lent(zygote)
         raise ZygoteError("no room to boot")
 
     async with rotation(failing) as zygotes:
@@ -120,7 +139,7 @@ async def test_a_zygote_that_does_not_start_is_logged_once_and_the_old_one_goes_
         ) == 1
 
 
-async def test_after_a_failure_it_is_tried_again_later() -> None:
+async def test_after_a_failure_it_is_tried_again_later(zygote: Zygote) -> None:
     starts = 0
 
     async def failing_once() -> Zygote:
@@ -128,7 +147,7 @@ async def test_after_a_failure_it_is_tried_again_later() -> None:
         starts += 1
         if starts == 2:
             raise ZygoteError("not this time")
-        return await start()
+        return Lent(zygote)
 
     async with rotation(failing_once) as zygotes:
         zygotes.retry_seconds = 0.0

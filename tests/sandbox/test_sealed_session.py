@@ -12,7 +12,7 @@ import pytest
 
 from rlm_kernel.sandbox import Session, Zygote
 from rlm_kernel.sandbox.system_calls import NUMBERS
-from tests.sandbox.sessions import run
+from tests.sandbox.sessions import run, session, until_standby
 
 REFUSALS = {"EPERM", "EACCES", "ENOSYS"}
 KEPT = ["device", "device", "device", "event", "pipe", "pipe", "socket", "socket", "socket"]
@@ -68,11 +68,6 @@ def capabilities(pid: int) -> dict[str, int]:
     return {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff")}
 
 
-async def standing_by(session: Session) -> None:
-    while not session.has_standby:  # noqa: ASYNC110 - it is made in the background
-        await asyncio.sleep(0.01)
-
-
 def lines(outcomes: dict[str, Any]) -> set[str]:
     """The sockets and pipes of a process, each of which is its own."""
     return {kind for kind in outcomes["descriptors"].values() if kind.startswith(("so", "pi"))}
@@ -91,7 +86,7 @@ async def test_a_session_a_fork_and_a_standby_are_refused_all_that_no_session_ne
         assert_sealed(forked)
 
         await run(first, "x = 'kept'")
-        await standing_by(first)
+        await until_standby(first)
         os.kill(first.pid, signal.SIGKILL)
         assert (await run(first, "1")).state == "rolled_back"
         assert (await run(first, "x")).result == "'kept'"
@@ -106,24 +101,16 @@ async def test_a_session_a_fork_and_a_standby_are_refused_all_that_no_session_ne
         await zygote.close()
 
 
-async def test_a_session_of_the_real_program_knows_no_probe() -> None:
-    zygote = await Zygote.start()
-    try:
-        session = await zygote.spawn()
+async def test_a_session_of_the_real_program_knows_no_probe(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         content: dict[str, Any] = {"path": "probe"}
-        asked = asyncio.ensure_future(session._exchange("probe", content, b""))
+        asked = asyncio.ensure_future(one._exchange("probe", content, b""))
         await asyncio.wait([asked], timeout=1)
         assert not asked.done() or asked.exception() is not None
         asked.cancel()
-    finally:
-        await zygote.close()
 
 
-async def test_a_session_has_no_capability_even_where_its_owner_has_all() -> None:
-    zygote = await Zygote.start()
-    try:
-        session = await zygote.spawn()
-        await run(session, "1")
-        assert capabilities(session.pid) == {"CapInh": 0, "CapPrm": 0, "CapEff": 0}
-    finally:
-        await zygote.close()
+async def test_a_session_has_no_capability_even_where_its_owner_has_all(zygote: Zygote) -> None:
+    async with session(zygote) as one:
+        await run(one, "1")
+        assert capabilities(one.pid) == {"CapInh": 0, "CapPrm": 0, "CapEff": 0}

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from rlm_kernel.errors import SandboxClosed
 from rlm_kernel.sandbox import Event, Session, Zygote
 from tests.processes import alive, descendants_of
+from tests.sandbox.sessions import session
 
 
 async def run(session: Session, code: str, request_id: str = "r") -> list[Event]:
@@ -61,21 +63,17 @@ async def test_a_start_that_is_given_up_leaves_no_process() -> None:
     assert not alive(started)
 
 
-async def test_output_of_a_task_belongs_to_the_cell_that_made_it() -> None:
-    zygote = await Zygote.start()
-    try:
-        session = await zygote.spawn()
+async def test_output_of_a_task_belongs_to_the_cell_that_made_it(zygote: Zygote) -> None:
+    async with session(zygote) as one:
         code = (
             "import asyncio\nasync def tick():\n    while not gone: await asyncio.sleep(0.001)\n"
             "    print('tick')\ngone = False\ntask = asyncio.create_task(tick())"
         )
-        await run(session, code, "first")
-        events = await run(session, "gone = True\nawait task", "second")
+        await run(one, code, "first")
+        events = await run(one, "gone = True\nawait task", "second")
         assert [(e.request_id, e.content["text"]) for e in events if e.kind == "stream"] == [
             ("first", "tick\n")
         ]
-    finally:
-        await zygote.close()
 
 
 def test_everything_ends_when_the_owner_is_killed() -> None:
@@ -91,7 +89,7 @@ def test_everything_ends_when_the_owner_is_killed() -> None:
         owner.kill()
         owner.wait()
         while alive(family):
-            pass
+            time.sleep(0.005)
 
 
 async def test_an_unshared_zygote_gives_sessions_that_can_do_the_same() -> None:

@@ -51,7 +51,7 @@ os.fork = failing
 
 
 @contextmanager
-def zygote(trouble: str, *flags: str) -> Iterator[socket.socket]:
+def troubled(trouble: str, *flags: str) -> Iterator[socket.socket]:
     """The owner's end of a zygote in whose process `trouble` ran first."""
     ensure_installation()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -86,16 +86,14 @@ def threads_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
-async def test_a_zygote_has_one_thread_so_that_no_lock_is_held_in_its_copies() -> None:
-    started = await Zygote.start()
-    try:
-        assert threads_of(started.pid) == 1
-    finally:
-        await started.close()
+async def test_a_zygote_has_one_thread_so_that_no_lock_is_held_in_its_copies(
+    zygote: Zygote,
+) -> None:
+    assert threads_of(zygote.pid) == 1
 
 
 def test_a_zygote_with_another_thread_refuses_to_be_forked() -> None:
-    with zygote(SECOND_THREAD) as control:
+    with troubled(SECOND_THREAD) as control:
         failure = answer(control)
         assert failure == {
             "failed": "it has 2 threads and cannot be forked",
@@ -105,12 +103,12 @@ def test_a_zygote_with_another_thread_refuses_to_be_forked() -> None:
 
 
 def test_missing_layers_are_told() -> None:
-    with zygote(NO_LANDLOCK) as control:
+    with troubled(NO_LANDLOCK) as control:
         assert "landlock" in answer(control)["unsealed"]
 
 
 def test_a_zygote_that_must_seal_fails_where_a_layer_is_missing() -> None:
-    with zygote(NO_LANDLOCK, "--require-seal") as control:
+    with troubled(NO_LANDLOCK, "--require-seal") as control:
         failure = answer(control)
         assert failure["code"] == "zygote_failed"
         assert "layers are missing" in failure["failed"]
@@ -119,12 +117,12 @@ def test_a_zygote_that_must_seal_fails_where_a_layer_is_missing() -> None:
 
 
 def test_a_zygote_that_must_seal_serves_where_all_layers_are_there() -> None:
-    with zygote(NONE_MISSING, "--require-seal") as control:
+    with troubled(NONE_MISSING, "--require-seal") as control:
         assert answer(control) == {"ready": True, "unsealed": [], "preloading": []}
 
 
 def test_a_session_that_is_sealed_otherwise_than_was_told_ends_at_once() -> None:
-    with zygote(NO_LANDLOCK + NONE_MISSING) as control:
+    with troubled(NO_LANDLOCK + NONE_MISSING) as control:
         assert answer(control) == {"ready": True, "unsealed": [], "preloading": []}
         _, sockets = fork(control)
         assert sockets.frames.recv(1) == b""
@@ -132,7 +130,7 @@ def test_a_session_that_is_sealed_otherwise_than_was_told_ends_at_once() -> None
 
 
 async def test_a_fork_that_fails_is_told_and_the_next_one_succeeds() -> None:
-    with zygote(FAILING_FORKS.format(failures={1})) as control:
+    with troubled(FAILING_FORKS.format(failures={1})) as control:
         answer(control)
         failure, sockets = fork(control)
         assert failure["code"] == "zygote_failed"
@@ -147,7 +145,7 @@ async def test_a_fork_that_fails_is_told_and_the_next_one_succeeds() -> None:
 
 async def test_a_copy_that_fails_is_noticed_and_the_session_goes_on() -> None:
     # The first fork is the check of the seal's, the second the session, the third its copy.
-    with zygote(FAILING_FORKS.format(failures={2})) as control:
+    with troubled(FAILING_FORKS.format(failures={2})) as control:
         answer(control)
         forked, sockets = fork(control)
         process = await SessionProcess.connect(forked["pid"], sockets)
