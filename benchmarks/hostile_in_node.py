@@ -30,8 +30,7 @@ say({ kind: 'started' });
 let kind = 'ok';
 try { await pyodide.runPythonAsync(code); }
 catch (error) {
-  const last = String(error.message).trim().split('\\n').pop();
-  kind = error.constructor.name === 'PythonError' ? last.split(':')[0].split('.').pop()
+  kind = error.constructor.name === 'PythonError' ? error.type
     : 'crash (' + error.constructor.name + ')';
 }
 say({ kind });
