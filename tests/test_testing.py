@@ -109,7 +109,7 @@ def test_closing_twice_is_fine_and_leaves_no_thread_behind() -> None:
     server = ScriptedModelServer()
     server.close()
     server.close()
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_waiting_for_what_does_not_come_times_out() -> None:

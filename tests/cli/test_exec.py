@@ -82,8 +82,7 @@ def test_output_comes_as_it_is_printed() -> None:
 
 def test_code_that_handles_ctrl_c_goes_on_and_a_second_ends_it() -> None:
     code = (
-        "print('ready', flush=True)\n"
-        "try:\n    while True: pass\n"
+        "try:\n    print('ready', flush=True)\n    while True: pass\n"
         "except KeyboardInterrupt: print('caught', flush=True)\n"
         "while True: pass"
     )

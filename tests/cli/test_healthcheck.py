@@ -56,9 +56,10 @@ def test_without_the_token_it_is_alive_but_not_ready(
 
 
 def test_nobody_there_is_not_healthy(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    assert main(["healthcheck", "--url", f"http://127.0.0.1:{port}"]) == 1
+    with socket.socket() as bound:  # so that nobody else can listen there
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        assert main(["healthcheck", "--url", f"http://127.0.0.1:{port}"]) == 1
     assert capsys.readouterr().err.startswith("not healthy: no answer from http://127.0.0.1:")
 
 

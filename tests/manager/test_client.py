@@ -103,15 +103,14 @@ def test_what_cannot_be_sent_is_a_bad_request(arguments: dict[str, Any]) -> None
 
 
 def test_nobody_listening_is_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = "http://{}:{}".format(*server.getsockname())
-
-    async def scenario() -> None:
+    async def scenario(url: str) -> None:
         async with ManagerClient(url) as client:
             with pytest.raises(errors.ManagerUnavailable, match=url):
                 await client.create_session()
 
-    asyncio.run(scenario())
+    with socket.socket() as bound:  # so that nobody else can listen there
+        bound.bind(("127.0.0.1", 0))
+        asyncio.run(scenario("http://{}:{}".format(*bound.getsockname())))
 
 
 @pytest.mark.parametrize("url", ["http://x:port", "http://[::1"])

@@ -35,6 +35,10 @@ def is_busy(http: httpx.Client, session: str) -> bool:
     return bool(http.get(session).json()["status"] == "busy")
 
 
+def executions(http: httpx.Client, session: str) -> int:
+    return int(http.get(session).json()["executions"])
+
+
 def test_output_value_and_streams_come_apart(http: httpx.Client, session: str) -> None:
     result = run(http, session, "import sys; print('o'); print('e', file=sys.stderr); 6 * 7")
     assert (result.status, result.state, result.error) == ("ok", "kept", None)
@@ -159,7 +163,7 @@ def test_requests_to_one_session_run_in_order(http: httpx.Client, session: str) 
     run(http, session, "import time; seen = []")
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(run, http, session, "time.sleep(0.3); seen.append(0)")
-        wait_for(lambda: is_busy(http, session))
+        wait_for(lambda: first.done() or is_busy(http, session))
         list(pool.map(lambda n: run(http, session, f"seen.append({n})"), range(1, 8)))
         assert first.result().status == "ok"
     result = run(http, session, "seen[0], sorted(seen[1:])")
@@ -217,7 +221,7 @@ def test_a_session_survives_a_client_that_hangs_up(http: httpx.Client, session: 
     with socket.create_connection((address.hostname, address.port)) as hasty:
         head = f"POST {session}/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
         hasty.sendall(head.encode() + b"\r\n\r\n" + body)
-        wait_for(lambda: is_busy(http, session))
+        wait_for(lambda: is_busy(http, session) or executions(http, session) > 1)
     assert run(http, session, "x").result == "7"
 
 

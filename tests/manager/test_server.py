@@ -205,11 +205,12 @@ def test_a_dead_zygote_costs_nobody_anything() -> None:
 
 
 def test_a_session_that_is_killed_says_so_and_goes_on(
-    http: httpx.Client, manager: ManagerProcess, session: str
+    http: httpx.Client, manager: ManagerProcess
 ) -> None:
+    before = manager.descendants()
+    session = f"/session/{http.post('/session').json()['session_id']}"
+    (process,) = manager.descendants() - before
     http.post(f"{session}/execute", json={"code": "x = 7"})
-    (zygote,) = manager.children()
-    (process, *_) = sorted(manager.descendants() - {zygote})
     os.kill(process, signal.SIGKILL)
     wait_until_dead({process})
     told, after = (
@@ -235,4 +236,4 @@ def test_sessions_that_come_and_go_leave_nothing_open(
     # ZMQ closes its sockets in a thread of its own, a moment after it was told to.
     while manager.open_files() > files:
         threading.Event().wait(0.02)
-    assert alive(manager.descendants()) == manager.children()
+    wait_until_dead(manager.descendants() - manager.children())

@@ -116,6 +116,7 @@ def test_with_every_byte_taken_the_reply_is_a_memory_error_and_the_session_lives
 
 def test_a_cell_that_goes_on_without_memory_can_be_interrupted(box: Sandbox) -> None:
     code = "taken = []\nwhile True:\n    try: taken.append(bytes(64))\n    except MemoryError: pass"
-    result = box.execute(f"before = 1\n{code}", timeout=2)
+    box.execute("before = 1")
+    result = box.execute(code, timeout=2)
     assert (result.status, result.state) == ("timeout", "kept")
     assert box.execute("taken = None; before").result == "1"

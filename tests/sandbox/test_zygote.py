@@ -13,7 +13,7 @@ import pytest
 
 from rlm_kernel.errors import SandboxClosed
 from rlm_kernel.sandbox import Event, Session, Zygote
-from tests.processes import alive, descendants_of
+from tests.processes import alive, children_of, descendants_of
 from tests.sandbox.sessions import session
 
 
@@ -53,9 +53,9 @@ async def test_closing_ends_every_process_and_stays_closed() -> None:
 
 
 async def test_a_start_that_is_given_up_leaves_no_process() -> None:
-    before = descendants_of(os.getpid())
+    before = children_of(os.getpid())
     start = asyncio.create_task(Zygote.start())
-    while not (started := descendants_of(os.getpid()) - before):  # noqa: ASYNC110
+    while not (started := children_of(os.getpid()) - before):  # noqa: ASYNC110
         await asyncio.sleep(0)  # nothing tells when a process starts
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
