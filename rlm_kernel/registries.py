@@ -18,6 +18,10 @@ from rlm_kernel.errors import FetchError
 CLIENT_TIMEOUT_S = 600.0
 GRACE_S = 5.0
 
+NPM_RETRIES = ("--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-factor=2")
+"""A blip of the network fails nothing. By its own settings npm waits for a minute or more before it
+admits that it is offline."""
+
 PIP_CONNECTION = re.compile(r"connection broken by .*>: (.+)'\)'")
 """The cause in pip's warnings; its errors would only say that there is no such package."""
 
@@ -126,6 +130,4 @@ def npm_pack(package: str, directory: Path) -> PackageDownload:
     npm = shutil.which("npm")
     if npm is None:
         raise FetchError("npm is not installed")
-    # npm's own retries wait for a minute or more before it admits that it is offline.
-    command = [npm, "pack", "--fetch-retries=0", "--ignore-scripts", package]
-    return PackageDownload(command, directory)
+    return PackageDownload([npm, "pack", *NPM_RETRIES, "--ignore-scripts", package], directory)
