@@ -109,6 +109,13 @@ class SandboxSettings(Settings):
         validation_alias="RLM_KERNEL_OPEN_FILES",
         description="files that one session may have open at once",
     )
+    path_bytes: int = Field(
+        default=4096,
+        ge=512,
+        le=4096,
+        validation_alias="RLM_KERNEL_PATH_BYTES",
+        description="bytes that the path of a file may have, its end included",
+    )
     output_bytes: int = Field(
         default=16 << 20,
         ge=0,

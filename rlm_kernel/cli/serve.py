@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "file_bytes",
         "file_count",
         "open_files",
+        "path_bytes",
         "output_bytes",
         "display_bytes",
         "cell_timeout",

@@ -18,7 +18,7 @@ from rlm_kernel.emscripten.resolution import wall_clock_ns
 
 NAME_MAX = 255
 PATH_MAX = 4096
-"""Bytes of a path, the NUL at its end included."""
+"""Bytes of a path, the NUL at its end included. Source: musl's `include/limits.h`."""
 
 SYMLINKS_MAX = 40
 
@@ -28,10 +28,12 @@ class FileSystem:
 
     Paths are relative to `start`, or to the root where they begin with a slash. Permission bits
     are kept but not enforced: the guest is the only user of its files, and is root to them.
+    `path_max` is how many bytes a path may have, the NUL at its end included.
     """
 
     def __init__(self, quota: Quota | None = None) -> None:
         self.quota = quota or Quota()
+        self.path_max = PATH_MAX
         self.root = Directory()
         self.root.parent = self.root
 
@@ -77,7 +79,7 @@ class FileSystem:
         """Where a path leads: a directory and a name in it, or the directory itself and no name."""
         if path == "":
             raise SyscallError(Errno.ENOENT)
-        if len(path) >= PATH_MAX:
+        if len(path.encode("utf-8", "surrogateescape")) >= self.path_max:
             raise SyscallError(Errno.ENAMETOOLONG)
         current = self.root if path.startswith("/") else start
         names = [name for name in path.split("/") if name]

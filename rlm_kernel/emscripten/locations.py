@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rlm_kernel.emscripten.descriptors import Descriptors
 from rlm_kernel.emscripten.errno import Errno, SyscallError
-from rlm_kernel.emscripten.filesystem import PATH_MAX, FileSystem
+from rlm_kernel.emscripten.filesystem import FileSystem
 from rlm_kernel.emscripten.imports import syscall
 from rlm_kernel.emscripten.memory import GuestMemory
 from rlm_kernel.emscripten.nodes import Directory, Node, expect_directory
@@ -28,7 +28,8 @@ class Locations:
 
     def path(self, address: int) -> str:
         """The path that is a C string at this address; bytes that are not UTF-8 survive."""
-        return self._memory.read_cstring(address, PATH_MAX).decode("utf-8", "surrogateescape")
+        path = self._memory.read_cstring(address, self._files.path_max)
+        return path.decode("utf-8", "surrogateescape")
 
     def start(self, directory_fd: int, path: str) -> Directory:
         """Where a path starts. The descriptor of an absolute path does not matter."""

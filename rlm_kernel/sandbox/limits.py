@@ -16,7 +16,8 @@ class Limits:
 
     `memory_bytes` bounds the guest's linear memory: beyond it Python raises MemoryError.
     `file_bytes` and `file_count` bound what the code's files hold and how many there are, folders
-    and links included, and `open_files` how many are open: beyond them it gets ENOSPC and EMFILE.
+    and links included, `open_files` how many are open, and `path_bytes` the length of a path, its
+    end included: beyond them it gets ENOSPC, EMFILE and ENAMETOOLONG.
     `output_bytes` bounds the text that a cell prints, on both streams together, and `display_bytes`
     what it displays, in bytes of JSON: beyond them a notice is shown, and the cell goes on.
     `cell_timeout` is how many seconds a cell may run whose request names no time, and
@@ -32,6 +33,7 @@ class Limits:
     file_bytes: int = 1 << 30
     file_count: int = 1 << 16
     open_files: int = 1024
+    path_bytes: int = 4096
     output_bytes: int = 16 << 20
     display_bytes: int = 64 << 20
     cell_timeout: float | None = None

@@ -120,6 +120,7 @@ class ZygoteProcess:
         filesystem = self._interpreter.program.filesystem
         preloading = preload_problems(self._preloaded, filesystem)
         filesystem.quota.allow(self._limits.file_bytes, self._limits.file_count)
+        filesystem.path_max = self._limits.path_bytes
         prepare_for_forks()
         _send(self._control, {"ready": True, "unsealed": unsealed, "preloading": preloading})
         while True:
