@@ -31,7 +31,7 @@ from rlm_kernel.guest.loop import SessionLoop
 from rlm_kernel.guest.preload import import_all
 from rlm_kernel.guest.raw_output import RawOutput
 from rlm_kernel.guest.reserve import Reserve
-from rlm_kernel.guest.settling import fill_holes, settle
+from rlm_kernel.guest.settling import fill_holes, settle, settle_new
 from rlm_kernel.guest.shell import ERROR_TEXT_MAX, SessionShell, content_of, text_of
 from rlm_kernel.guest.streams import OutputStream
 
@@ -107,7 +107,7 @@ class Session:
         if shared:
             settle(self._link.make_immortal)
             self._load_syntax_trees()
-            gc.freeze()
+            settle_new(self._link.make_immortal)
             fill_holes()
         else:
             self._leisure = Leisure(self._loop, self._count_answered, self._load_syntax_trees)
@@ -120,7 +120,7 @@ class Session:
         self._answers["inspect_request"]({"code": "display"})
 
     def _load_syntax_trees(self) -> None:
-        """They are too many objects to look for garbage among, and none of them is any."""
+        """They are too many objects to look for garbage among, and hardly any of them is any."""
         for code in COMPLETED:
             self._answers["complete_request"]({"code": code})
 

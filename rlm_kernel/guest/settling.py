@@ -31,6 +31,11 @@ _filling: list[object] = []
 def settle(make_immortal: Callable[[list[int]], None]) -> None:
     """Prepares all objects that are in use now. `make_immortal` gets their addresses in parts."""
     gc.collect()
+    settle_new(make_immortal)
+
+
+def settle_new(make_immortal: Callable[[list[int]], None]) -> None:
+    """Prepares those made since then, among which no garbage is looked for."""
     tracked = gc.get_objects()
     for start in range(0, len(tracked), OBJECTS_AT_ONCE):
         objects: Iterable[Any] = tracked[start : start + OBJECTS_AT_ONCE]

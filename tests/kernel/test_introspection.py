@@ -116,3 +116,23 @@ def test_completions_find_the_standard_librarys_syntax_trees_and_write_no_files(
     assert peer.execute("os.path.exists('.cache')").contents("execute_result")[0]["data"] == {
         "text/plain": "False"
     }
+
+
+def test_a_completion_sees_what_changed_since_the_one_before(peer: Peer) -> None:
+    def matches(code: str) -> list[str]:
+        found: list[str] = peer.ask("complete_request", {"code": code}).content["matches"]
+        return found
+
+    for name in ("first_part", "second_part"):
+        peer.execute(f"class Changing: {name} = 1\nchanging = Changing()")
+        peer.execute(f"open('changing_file.py', 'w').write('{name} = 1')")
+        assert matches("changing.") == [name]
+        assert name in matches("import changing_file\nchanging_file.")
+        assert matches(f"{name} = ''\n{name}.isasc") == ["isascii"]
+
+
+def test_a_completion_keeps_no_object_alive(peer: Peer) -> None:
+    peer.execute("import gc, weakref\nclass Held: part = 1\nheld = Held()\nw = weakref.ref(held)")
+    assert peer.ask("complete_request", {"code": "held."}).content["matches"] == ["part"]
+    gone = peer.execute("del held; _ = gc.collect(); print(w() is None)")
+    assert gone.text() == "True\n"
