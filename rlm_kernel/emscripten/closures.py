@@ -150,8 +150,8 @@ class Closures:
 
     def _number(self, signature: Signature) -> int:
         """A function of this type that no closure uses."""
-        if self._idle[signature]:
-            return self._idle[signature].pop()
+        if idle := self._idle.get(signature):  # a type that is only asked for takes no room
+            return idle.pop()
         if len(self._handles) >= CLOSURES_MAX:
             raise SyscallError(Errno.ENOMEM)
         number = len(self._handles)
