@@ -7,7 +7,7 @@ setup: .venv/installed
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,local]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,lab,local]'
 	touch $@
 
 demo: setup
