@@ -14,7 +14,7 @@ demo: setup
 	$(BIN)/python -m rlm_kernel.agent.demo $(if $(MODEL),--model '$(MODEL)')
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-hostile: setup
 	$(BIN)/pytest -m hostile
