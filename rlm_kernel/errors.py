@@ -15,6 +15,8 @@ RLMKernelError
 ├── SandboxError
 │   ├── ZygoteError             the zygote could not be started, or is gone
 │   ├── SandboxClosed           used after close()
+│   ├── ForkFailed              a live copy of the session could not be made
+│   ├── RequestAborted          the session was restarted before its turn came
 │   └── FileError               a file of the session that cannot be read or written
 │       └── FileMissing
 ├── SubshellError               a subshell that does not exist, or one too many
@@ -137,6 +139,18 @@ class SandboxClosed(SandboxError):
     """The sandbox was used after it was closed."""
 
     code = "sandbox_closed"
+
+
+class ForkFailed(SandboxError):
+    """A live copy of the session could not be made."""
+
+    code = "fork_failed"
+
+
+class RequestAborted(SandboxError):
+    """The session was restarted before this came to its turn."""
+
+    code = "request_aborted"
 
 
 class FileError(SandboxError):

@@ -10,13 +10,14 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
 from rlm_kernel.errors import SubshellError
 from rlm_kernel.kernel.caller import Caller, Nobody
 from rlm_kernel.kernel.contents import ExecuteContent, ShutdownContent
+from rlm_kernel.kernel.errand import Errand
 from rlm_kernel.kernel.guest_content import for_clients
 from rlm_kernel.kernel.message import Channel, Message, Mint
 from rlm_kernel.kernel.publisher import Publisher
@@ -28,6 +29,8 @@ from rlm_kernel.kernel.sink import Client, GuestSession, Sink
 from rlm_kernel.kernel.subshells import Subshells
 from rlm_kernel.sandbox import Event, ExecutionResult
 
+Result = TypeVar("Result")
+
 
 class Kernel:
     """One session as a Jupyter kernel, on the running event loop.
@@ -37,11 +40,17 @@ class Kernel:
     run, `last_activity` is when a request last began or ended (UTC). `on_shutdown(restart)` is
     awaited when a client has asked for a shutdown, after it was answered; without one the kernel
     restarts or closes itself. `replay` holds the latest of what was published, as much as
-    `replay_bytes` allow.
+    `replay_bytes` allow. The kernel of a forked session starts with the replay of the one that it
+    was `forked_from`.
     """
 
     def __init__(
-        self, session: GuestSession, kernel_id: str | None = None, *, replay_bytes: int = 0
+        self,
+        session: GuestSession,
+        kernel_id: str | None = None,
+        *,
+        replay_bytes: int = 0,
+        forked_from: Kernel | None = None,
     ) -> None:
         self.kernel_id = kernel_id or str(uuid.uuid4())
         self.executions = 0
@@ -51,15 +60,17 @@ class Kernel:
         self._session = session
         self._session.on_event = self._on_event
         self._publisher = Publisher(self.mint)
-        self.replay = Replay(replay_bytes)
+        self.replay: Replay = forked_from.replay.copy() if forked_from else Replay(replay_bytes)
         if replay_bytes:
             self._publisher.attach(self.replay)
         self._questions = Questions(session, self.mint)
-        self._origins = Origins()
+        self._origins: Origins = Origins(after=forked_from._origins if forked_from else None)
         self._line = Subshells(self._serve)
         self._service = Service(
             session, self.mint, self._publisher, emit=self._on_event, subshells=self._line
         )
+        if forked_from:
+            self._service.untold_loss = forked_from._service.untold_loss
         self._shutdowns: set[asyncio.Task[None]] = set()
         self._closed = False
         self._said_goodbye = False
@@ -103,6 +114,17 @@ class Kernel:
         finally:
             self._line.discard(request)
             origin.client, origin.observer = Nobody(), None
+
+    async def in_turn(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Does `work` when all requests before it are served, and before those after it.
+
+        Raises RequestAborted when the kernel is restarted first. When cancelled, work that has not
+        begun will not; what has goes on.
+        """
+        errand = Errand(self.mint, work)
+        self._line.put(errand)
+        result: Result = await errand.outcome
+        return result
 
     def handle(self, channel: Channel, message: Message, client: Client) -> None:
         """Takes one message of a client, decoded and checked."""
@@ -150,6 +172,9 @@ class Kernel:
             self._publisher.publish("shutdown_reply", {"status": "ok", "restart": False}, None)
 
     async def _serve(self, request: Request) -> None:
+        if isinstance(request, Errand):
+            await request.run()
+            return
         self.last_activity = datetime.now(UTC)
         await self._service.serve(request)
         self._questions.end(request.id)

@@ -27,6 +27,13 @@ class Replay:
         self._messages: deque[tuple[Message, int]] = deque()
         self._size = 0
 
+    def copy(self) -> Replay:
+        """One that holds the same messages, and goes its own way from now on."""
+        copy = Replay(self._limit)
+        copy.dropped, copy._size = self.dropped, self._size
+        copy._messages = self._messages.copy()
+        return copy
+
     @property
     def messages(self) -> tuple[Message, ...]:
         """The messages that are left, oldest first."""

@@ -8,7 +8,6 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from itertools import count
 
 from rlm_kernel.kernel.message import Channel, Content, Header, Message
 from rlm_kernel.kernel.sink import Client
@@ -49,6 +48,11 @@ class Request:
         return self.message.content
 
     @property
+    def is_abortable(self) -> bool:
+        """Whether it leaves the line unserved at a restart."""
+        return self.message.kind == "execute_request"
+
+    @property
     def time_limit(self) -> float | None:
         """Seconds that the request may take: its own limit, or `timeout` of its metadata."""
         if self.timeout is not None:
@@ -60,16 +64,20 @@ class Request:
 
 
 class Origins:
-    """Remembers the latest requests, so that late output finds the message that caused it."""
+    """Remembers the latest requests, so that late output finds the message that caused it.
 
-    def __init__(self, limit: int = REMEMBERED_ORIGINS) -> None:
+    Those that come `after` others have none of their ids, which tasks of a forked session may use.
+    """
+
+    def __init__(self, limit: int = REMEMBERED_ORIGINS, *, after: Origins | None = None) -> None:
         self._limit = limit
         self._origins: OrderedDict[str, Origin] = OrderedDict()
-        self._numbers = count(1)
+        self._last: int = 0 if after is None else after._last
 
     def add(self, origin: Origin) -> str:
         """The id under which the origin is remembered."""
-        request_id = str(next(self._numbers))
+        self._last += 1
+        request_id = str(self._last)
         self._origins[request_id] = origin
         if len(self._origins) > self._limit:
             self._origins.popitem(last=False)
@@ -120,7 +128,7 @@ class RequestLine:
     def abort(self, client: Client | None = None) -> None:
         """Marks what `client`, or everyone, has waiting in line to be executed as aborted."""
         for request in self._waiting:
-            if request.message.kind == "execute_request" and client in (None, request.client):
+            if request.is_abortable and client in (None, request.client):
                 request.aborted = True
 
     async def wait_empty(self) -> None:

@@ -54,7 +54,8 @@ log = logging.getLogger(__name__)
 class Service:
     """Answers requests, with the session where it takes one.
 
-    `emit` takes what the kernel has to say as if the running code had said it.
+    `emit` takes what the kernel has to say as if the running code had said it. `untold_loss` is
+    whether the variables were lost and no cell has been told.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Service:
     ) -> None:
         self.ports: Mapping[str, int] = {}
         self.closing = False
-        self._untold_loss = False
+        self.untold_loss = False
         self._session = session
         self._mint = mint
         self._usage = Usage()
@@ -178,7 +179,7 @@ class Service:
     async def _pass_on(self, request: Request) -> None:
         """Answers with what the guest answers; a loss that this tells of is kept for a cell."""
         reply = await self._ask_guest(request, request.content)
-        self._untold_loss |= reply.state == "lost"
+        self.untold_loss |= reply.state == "lost"
         content = reply.content
         if request.message.kind == "comm_info_request" and content.get("status") != "ok":
             content = {"status": "ok", "comms": {}}
@@ -209,7 +210,7 @@ class Service:
         A cell that died is shown its end as an error too; any other has shown its own.
         """
         died = reply.state != "kept" and reply.content.get("ename") == DEATH
-        untold, self._untold_loss = self._untold_loss, False
+        untold, self.untold_loss = self.untold_loss, False
         state: State = "lost" if untold else reply.state
         if state != "kept" and not self.closing:
             self._say(request, LOSSES[state] if died else LOST_BEFORE)

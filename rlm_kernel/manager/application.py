@@ -16,6 +16,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/session", sessions.NewSession),
     (_SESSION, sessions.OneSession),
     (rf"{_SESSION}/execute", execute.Execute),
+    (rf"{_SESSION}/fork", sessions.Fork),
     (rf"{_SESSION}/interrupt", sessions.Interrupt),
     (rf"{_SESSION}/restart", sessions.Restart),
     (rf"{_SESSION}/connection", sessions.Connection),

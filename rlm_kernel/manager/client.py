@@ -81,8 +81,18 @@ class ManagerClient:
 
         One that is `owned` is not ended or restarted by a Jupyter client's shutdown request.
         """
+        return await self._begin("/session", owned)
+
+    async def fork_session(self, session_id: str, *, owned: bool = False) -> SessionInfo:
+        """A live copy of a session as a new one, made after all that it was asked to do before.
+
+        Raises TooManySessions, ForkFailed, and RequestAborted when the session is restarted first.
+        """
+        return await self._begin(_path(session_id, "fork"), owned)
+
+    async def _begin(self, path: str, owned: bool) -> SessionInfo:
         body = SessionRequest(owned=owned).model_dump_json() if owned else None
-        return _read(SessionInfo, await self._call("POST", "/session", content=body))
+        return _read(SessionInfo, await self._call("POST", path, content=body))
 
     async def session(self, session_id: str) -> SessionDetails:
         """What the manager knows of a session."""

@@ -19,6 +19,8 @@ STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
     errors.SessionBusy: HTTPStatus.CONFLICT,
     errors.TooManySessions: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ForkFailed: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.RequestAborted: HTTPStatus.CONFLICT,
     errors.FileMissing: HTTPStatus.NOT_FOUND,
     errors.FileError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FetchError: HTTPStatus.SERVICE_UNAVAILABLE,

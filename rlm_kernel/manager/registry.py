@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import uuid
 from collections import OrderedDict
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
@@ -54,24 +56,51 @@ class Manager:
 
         Raises TooManySessions, NotReady when closing down, ZygoteError and FetchError.
         """
+        session_id = str(uuid.uuid4())
+        end = partial(self._end, session_id)
+        with self._room_for_one():
+            process = await self._zygotes.spawn()
+            session = ManagedSession(
+                process, session_id, end, owned=owned, replay_bytes=self._replay_bytes
+            )
+        await self._welcome(session)
+        _log.info("session created", extra={"session_id": session.id})
+        return session
+
+    async def fork(self, original_id: str, *, owned: bool = False) -> ManagedSession:
+        """A live copy of a session as one more session, `owned` or not whatever the original is.
+
+        Waits for what the original was asked before. Raises what `create` and `get` raise,
+        ForkFailed, and RequestAborted when the original is restarted first.
+        """
+        original = self.get(original_id)
+        session_id = str(uuid.uuid4())
+        end = partial(self._end, session_id)
+        with self._room_for_one():
+            session = await original.fork(
+                session_id, end, owned=owned, replay_bytes=self._replay_bytes
+            )
+        await self._welcome(session)
+        _log.info("session forked", extra={"session_id": session.id, "forked_from": original_id})
+        return session
+
+    @contextlib.contextmanager
+    def _room_for_one(self) -> Iterator[None]:
+        """Counts a session that is on its way. Raises TooManySessions and NotReady."""
         self._refuse_when_full()
         self._arriving += 1
         try:
-            process = await self._zygotes.spawn()
+            yield
         finally:
             self._arriving -= 1
-        session_id = str(uuid.uuid4())
-        end = partial(self._end, session_id)
-        session = ManagedSession(
-            process, session_id, end, owned=owned, replay_bytes=self._replay_bytes
-        )
+
+    async def _welcome(self, session: ManagedSession) -> None:
+        """Enters a new session in the list, unless the manager was closed meanwhile."""
         if self._closed:
             await session.close()
             raise NotReady("the manager is closing down")
         self._sessions[session.id] = session
         self._look_after(session, self.session_ttl)
-        _log.info("session created", extra={"session_id": session.id})
-        return session
 
     def get(self, session_id: str) -> ManagedSession:
         """The session of this id. Raises SessionNotFound or SessionExpired."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from rlm_kernel import sandbox
 from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
 from rlm_kernel.kernel import Kernel, ZMQTransport
+from rlm_kernel.kernel.usage import cpu_seconds, memory_bytes
 from rlm_kernel.manager.wire import SessionDetails, SessionInfo
 
 
@@ -29,11 +31,18 @@ class ManagedSession:
         *,
         owned: bool = False,
         replay_bytes: int = 0,
+        original: ManagedSession | None = None,
     ) -> None:
         self.id = session_id
         self.created_at = datetime.now(UTC)
+        self.forked_from = original.id if original else None
         self._session = session
-        self._kernel = Kernel(session, session_id, replay_bytes=replay_bytes)
+        self._kernel: Kernel = Kernel(
+            session,
+            session_id,
+            replay_bytes=replay_bytes,
+            forked_from=original._kernel if original else None,
+        )
         self._kernel.on_shutdown = self._shut_down
         self._end = end
         self._owned = owned
@@ -61,15 +70,25 @@ class ManagedSession:
             session_id=self.id, created_at=self.created_at, kernel_id=self._kernel.kernel_id
         )
 
-    def details(self) -> SessionDetails:
+    async def details(self) -> SessionDetails:
+        """What there is to know; asking is no activity."""
+        pid = self._session.pid
+        # The kernel of the system takes a millisecond to add up a process's memory.
+        memory = await asyncio.to_thread(memory_bytes, pid)
         return SessionDetails(
             session_id=self.id,
             created_at=self.created_at,
             kernel_id=self._kernel.kernel_id,
             status=self.status,
-            executions=self._kernel.executions,
+            owned=self._owned,
+            forked_from=self.forked_from,
+            age_seconds=(datetime.now(UTC) - self.created_at).total_seconds(),
             last_activity=self._last_activity,
             idle_seconds=self.idle_seconds,
+            executions=self._kernel.executions,
+            waiting=self._kernel.waiting,
+            memory_bytes=memory,
+            cpu_seconds=cpu_seconds(pid),
         )
 
     async def execute(
@@ -80,6 +99,28 @@ class ManagedSession:
             raise SessionBusy(f"session {self.id} is running a cell")
         with self.in_use():
             return await self._kernel.execute(code, timeout=timeout)
+
+    async def fork(
+        self,
+        session_id: str,
+        end: Callable[[], Awaitable[None]],
+        *,
+        owned: bool = False,
+        replay_bytes: int = 0,
+    ) -> ManagedSession:
+        """A live copy as another session, with what was published so far as its replay.
+
+        Waits for all that came before. Raises ForkFailed, and RequestAborted at a restart.
+        """
+
+        async def copy() -> ManagedSession:
+            session = await self._session.fork()
+            return ManagedSession(
+                session, session_id, end, owned=owned, replay_bytes=replay_bytes, original=self
+            )
+
+        with self.in_use():
+            return await self._kernel.in_turn(copy)
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt in the cell that runs, if one does."""
@@ -104,7 +145,7 @@ class ManagedSession:
     async def get_file(self, path: str) -> bytes:
         """The bytes of a file of the session. Raises FileError."""
         with self.in_use():
-            return await self._session.get_file(path)
+            return await self._kernel.in_turn(lambda: self._session.get_file(path))
 
     def replay(self) -> bytes:
         """JSON of the latest that Jupyter clients were told, as `kernel.replay` has it."""

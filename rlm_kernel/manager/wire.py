@@ -23,7 +23,7 @@ class Wire(BaseModel):
 
 
 class SessionRequest(Wire):
-    """Body of `POST /session`, if there is one.
+    """Body of `POST /session` and `POST /session/{id}/fork`, if there is one.
 
     `owned` is whether only this interface ends or restarts the session: a Jupyter client's
     shutdown request is answered then, but not obeyed.
@@ -70,7 +70,7 @@ class ExecutionResult(Wire):
 
 
 class SessionInfo(Wire):
-    """Answer to `POST /session`. The id of the session is the id of its Jupyter kernel."""
+    """A session that was created or forked. Its id is also the id of its Jupyter kernel."""
 
     session_id: str
     created_at: Moment
@@ -78,12 +78,24 @@ class SessionInfo(Wire):
 
 
 class SessionDetails(SessionInfo):
-    """A living session. `idle_seconds` counts towards `SESSION_TTL` and is 0 while it works."""
+    """A living session.
+
+    `idle_seconds` counts towards `SESSION_TTL` and is 0 while it works. `waiting` requests stand in
+    line behind the one that is served. `memory_bytes` are those that its process shares with no
+    other, and `cpu_seconds` what that process has used: a restart begins with a new one.
+    `forked_from` is the session that it is a copy of.
+    """
 
     status: Literal["idle", "busy"]
-    executions: int
+    owned: bool
+    forked_from: str | None
+    age_seconds: float
     last_activity: Moment
     idle_seconds: float
+    executions: int
+    waiting: int
+    memory_bytes: int
+    cpu_seconds: float
 
 
 class SessionList(Wire):

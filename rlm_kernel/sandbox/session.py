@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rlm_kernel.errors import FileError, SandboxError
+from rlm_kernel.errors import FileError, ForkFailed, SandboxError
 from rlm_kernel.guest.frames import Frame, FrameError
 from rlm_kernel.sandbox.events import Event, Reply, State, is_event, is_reply
 from rlm_kernel.sandbox.file_transfer import FileTransfer, Upload
@@ -55,6 +55,7 @@ class Session:
         self._question: tuple[str, Any] | None = None
         self._standby_due: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[Any]] = set()
+        process.on_frame = self._take  # a copy's tasks may speak before it is asked anything
 
     @property
     def pid(self) -> int:
@@ -217,16 +218,20 @@ class Session:
     async def fork(self) -> Session:
         """A live copy: variables, files, loaded modules and waiting tasks, from now on its own.
 
-        Waits for the running cell. Raises SandboxError when it could not be made.
+        Waits for the running cell. What became of the variables and nobody has been told yet, both
+        tell. Raises ForkFailed when it could not be made.
         """
         async with self._turn:
             await self._incarnation.living()
             try:
                 copy = await self._incarnation.copy()
             except OSError as error:
-                raise SandboxError(f"the session could not be copied: {error}") from error
+                reason = str(error) or "its code does not stand still"
+                raise ForkFailed(f"the session could not be copied: {reason}") from error
+            session = Session(self._incarnation.source, self._limits, copy)
+            session._incarnation.untold = self._incarnation.untold
         copy.wake()
-        return Session(self._incarnation.source, self._limits, copy)
+        return session
 
     async def close(self) -> None:
         """Ends the session and its processes. Idempotent."""

@@ -51,3 +51,16 @@ def test_a_kernel_keeps_what_it_publishes_where_it_may() -> None:
 
     assert asyncio.run(published(1 << 20)) == ["status", "status", "shutdown_reply"]
     assert asyncio.run(published(0)) == []
+
+
+def test_a_copy_holds_the_same_and_goes_its_own_way() -> None:
+    replay = Replay(limit=10_000)
+    first, second, third = messages("a", "b" * 7000, "c")
+    replay.publish(first)
+    copy = replay.copy()
+    replay.publish(second)
+    copy.publish(third)
+    assert (replay.messages, copy.messages) == ((first, second), (first, third))
+    copy.publish(second)
+    copy.publish(second)
+    assert (copy.dropped, replay.dropped) == (3, 0)

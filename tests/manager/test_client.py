@@ -51,7 +51,12 @@ def test_every_call_does_what_it_says(manager: ManagerProcess) -> None:
         await client.interrupt(session_id)
         await client.restart(session_id)
         assert (await client.execute(session_id, "'x' in globals()")).result == "False"
-        await client.delete_session(session_id)
+        fork = await client.fork_session(session_id, owned=True)
+        assert (await client.execute(fork.session_id, "6 * 7")).result == "42"
+        forked = await client.session(fork.session_id)
+        assert (forked.forked_from, forked.owned) == (session_id, True)
+        for each in (session_id, fork.session_id):
+            await client.delete_session(each)
         assert await client.list_sessions() == []
         assert (await client.health()).zygote == "ready"
         assert (await client.ready()).status == "ready"

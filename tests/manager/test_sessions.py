@@ -65,7 +65,25 @@ def test_the_list_holds_each_session_with_its_details(http: httpx.Client, sessio
     assert (first["executions"], second["executions"]) == (1, 0)
     assert first["status"] == "idle"
     assert first["created_at"] < second["created_at"]
-    assert first == http.get(session).json() | {"idle_seconds": first["idle_seconds"]}
+    changing = {name: first[name] for name in ("age_seconds", "idle_seconds", "memory_bytes")}
+    assert first == http.get(session).json() | changing
+
+
+def test_the_details_say_what_a_session_is_and_uses(http: httpx.Client, session: str) -> None:
+    fresh = http.get(session).json()
+    run(http, session, "x = bytearray(20_000_000); sum(range(3_000_000))")
+    used = http.get(session).json()
+    assert (fresh["owned"], fresh["forked_from"], fresh["waiting"]) == (False, None, 0)
+    assert used["memory_bytes"] > fresh["memory_bytes"] + 20_000_000
+    assert used["cpu_seconds"] > fresh["cpu_seconds"] == 0
+    assert used["age_seconds"] > used["idle_seconds"] >= 0
+    assert used["age_seconds"] > fresh["age_seconds"]
+
+
+def test_asking_for_details_is_no_activity(http: httpx.Client, session: str) -> None:
+    first, second = http.get(session).json(), http.get(session).json()
+    assert second["last_activity"] == first["last_activity"]
+    assert second["idle_seconds"] > first["idle_seconds"]
 
 
 def test_all_sessions_are_destroyed_at_once(http: httpx.Client, session: str) -> None:

@@ -1,20 +1,29 @@
-"""Sessions: create, look at, list, destroy, interrupt, restart, attach to."""
+"""Sessions: create, fork, look at, list, destroy, interrupt, restart, attach to."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
+from typing import Protocol
 
 from rlm_kernel.manager.handlers.base import Handler
 from rlm_kernel.manager.handlers.body import read_body
+from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import Deleted, SessionList, SessionRequest
 
 
-class NewSession(Handler):
-    """`/session`"""
+class Create(Protocol):
+    """Makes a session."""
 
-    async def post(self) -> None:
+    async def __call__(self, *, owned: bool) -> ManagedSession: ...
+
+
+class Creation(Handler):
+    """Answers with a new session."""
+
+    async def begin(self, create: Create) -> None:
         request = read_body(SessionRequest, self.body) if self.body else SessionRequest()
-        session = await self.services.manager.create(owned=request.owned)
+        session = await create(owned=request.owned)
         if self.client_gone:
             # Nobody learns its id, so nobody would ever delete it.
             await self.services.manager.delete(session.id)
@@ -22,11 +31,25 @@ class NewSession(Handler):
         self.answer(session.info(), 201)
 
 
+class NewSession(Creation):
+    """`/session`"""
+
+    async def post(self) -> None:
+        await self.begin(self.services.manager.create)
+
+
+class Fork(Creation):
+    """`/session/{id}/fork`. The copy is made in the request's turn: after the cells before it."""
+
+    async def post(self, session_id: str) -> None:
+        await self.begin(partial(self.services.manager.fork, session_id))
+
+
 class OneSession(Handler):
     """`/session/{id}`"""
 
-    def get(self, session_id: str) -> None:
-        self.answer(self.services.manager.get(session_id).details())
+    async def get(self, session_id: str) -> None:
+        self.answer(await self.services.manager.get(session_id).details())
 
     async def delete(self, session_id: str) -> None:
         await self.services.manager.delete(session_id)
@@ -36,9 +59,9 @@ class OneSession(Handler):
 class AllSessions(Handler):
     """`/sessions`"""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         manager = self.services.manager
-        details = [session.details() for session in manager.sessions()]
+        details = [await session.details() for session in manager.sessions()]
         self.answer(SessionList(sessions=details, max_sessions=manager.max_sessions))
 
     async def delete(self) -> None:
