@@ -55,7 +55,8 @@ class ZMQTransport:
     """Serves a kernel on loopback ports.
 
     Nothing is bound before `connection_info` is first asked for. All of it belongs to the loop of
-    the kernel. `close` leaves no socket behind.
+    the kernel. `close` leaves no socket behind. `subscribers` is how many are told what the kernel
+    publishes.
     """
 
     def __init__(self, kernel: Kernel, connection: ConnectionInfo | None = None) -> None:
@@ -65,6 +66,7 @@ class ZMQTransport:
         self._sockets: dict[str, LoopSocket] = {}
         self._deaf: DeafClients | None = None
         self._topic = f"kernel.{kernel.kernel_id}."
+        self.subscribers = 0
 
     def connection_info(self) -> dict[str, Any]:
         """What a connection file holds; binds the ports when that has not been done."""
@@ -125,7 +127,7 @@ class ZMQTransport:
         socket.linger = LINGER_MS
         socket.set_hwm(QUEUED_MESSAGES)
         if name == "iopub":
-            socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+            socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         else:
             socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         if name == "stdin":
@@ -151,7 +153,9 @@ class ZMQTransport:
         """Tells a new subscriber that it is subscribed (JEP 65)."""
         frame = frames[0]
         if frame[:1] != b"\x01":
+            self.subscribers -= frame[:1] == b"\x00"
             return
+        self.subscribers += 1
         topic = frame[1:]
         content = {"subscription": topic.decode(errors="replace")}
         message = self._kernel.mint.message("iopub_welcome", content)

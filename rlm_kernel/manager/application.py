@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
+from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.manager.handlers import execute, files, health, sessions
-from rlm_kernel.manager.handlers.base import Services, UnknownRoute
+from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, UnknownRoute
+from rlm_kernel.manager.jupyter.entrance import Entrance
+from rlm_kernel.manager.jupyter.loading import LateRoutes
 
 _log = logging.getLogger("rlm_kernel.manager.access")
 
@@ -28,15 +32,41 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
 )
 
 
-def application(services: Services) -> Application:
-    """The tornado application over `services`."""
-    given = {"services": services}
-    return Application(
-        [(path, handler, given) for path, handler in ROUTES],
-        default_handler_class=UnknownRoute,
-        default_handler_args=given,
-        log_function=_log_request,
-    )
+class ManagerApplication(Application):
+    """The tornado application over `services`, with Jupyter Server's routes once they are needed.
+
+    Our own handlers ask the door themselves. No other handler, whoever adds it to the application,
+    gets a request that the door has not admitted.
+    """
+
+    def __init__(self, services: Services) -> None:
+        given = {"services": services}
+        super().__init__(
+            [(path, handler, given) for path, handler in ROUTES],
+            default_handler_class=UnknownRoute,
+            default_handler_args=given,
+            log_function=_log_request,
+        )
+        self.late = LateRoutes(services)
+        self._services = services
+
+    def find_handler(  # type: ignore[override]  # any delegate will do for tornado
+        self, request: HTTPServerRequest, **kwargs: object
+    ) -> HTTPMessageDelegate:
+        found = super().find_handler(request, **kwargs)
+        if issubclass(found.handler_class, Handler) and not self.late.expects(request.path):
+            return found
+        return Entrance(request, self._admit, self._refuse, self._services.max_body_bytes)
+
+    async def _admit(self, request: HTTPServerRequest) -> HTTPMessageDelegate:
+        self._services.door.admit(request.headers)
+        if self.late.expects(request.path):
+            await self.late.ready(self)
+        return super().find_handler(request)
+
+    def _refuse(self, request: HTTPServerRequest, error: RLMKernelError) -> HTTPMessageDelegate:
+        given = {"services": self._services, "error": error}
+        return self.get_handler_delegate(request, Refusal, given)
 
 
 def _log_request(handler: RequestHandler) -> None:

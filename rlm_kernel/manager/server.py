@@ -17,7 +17,7 @@ from tornado.netutil import bind_sockets
 
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.kernel.zmq_transport import shared_context
-from rlm_kernel.manager.application import application
+from rlm_kernel.manager.application import ManagerApplication
 from rlm_kernel.manager.door import Door, is_loopback
 from rlm_kernel.manager.handlers.base import Services
 from rlm_kernel.manager.registry import Manager
@@ -65,7 +65,7 @@ class ManagerServer:
             replay_bytes=settings.replay_bytes,
         )
         self._http = HTTPServer(
-            application(self._services()),
+            ManagerApplication(self._services()),
             # The handlers check sizes themselves, to answer and not merely hang up.
             max_body_size=_ANY_SIZE,
             idle_connection_timeout=_IDLE_CONNECTION_SECONDS,

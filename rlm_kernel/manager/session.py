@@ -6,13 +6,20 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from rlm_kernel import sandbox
 from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
 from rlm_kernel.kernel import Kernel, ZMQTransport
 from rlm_kernel.kernel.usage import cpu_seconds, memory_bytes
 from rlm_kernel.manager.wire import SessionDetails, SessionInfo
+
+
+class Visitor(Protocol):
+    """Somebody attached in another way than by ZMQ."""
+
+    def session_ended(self) -> None:
+        """Called once when the session is over; must not raise."""
 
 
 class ManagedSession:
@@ -49,10 +56,31 @@ class ManagedSession:
         self._transport: ZMQTransport | None = None
         self._used_at = self.created_at
         self._requests = 0
+        self._visitors: list[Visitor] = []
 
     @property
     def status(self) -> Literal["idle", "busy"]:
         return "busy" if self._requests or self._kernel.status == "busy" else "idle"
+
+    @property
+    def kernel(self) -> Kernel:
+        """What Jupyter clients attach to."""
+        return self._kernel
+
+    @property
+    def attached(self) -> int:
+        """How many Jupyter clients are attached, by WebSocket or ZMQ."""
+        subscribers = 0 if self._transport is None else self._transport.subscribers
+        return len(self._visitors) + subscribers
+
+    def welcome(self, visitor: Visitor) -> None:
+        """Counts somebody as attached until `part`."""
+        self._visitors.append(visitor)
+
+    def part(self, visitor: Visitor) -> None:
+        """Idempotent."""
+        if visitor in self._visitors:
+            self._visitors.remove(visitor)
 
     @property
     def idle_seconds(self) -> float:
@@ -152,8 +180,10 @@ class ManagedSession:
         return self._kernel.replay.as_json()
 
     async def close(self) -> None:
-        """Kill the process and let go of the ports. Idempotent."""
+        """Kill the process, let go of the ports and of everyone attached. Idempotent."""
         await self._kernel.close()
+        for visitor in tuple(self._visitors):
+            visitor.session_ended()
         if self._transport is not None:
             self._transport.close()
 

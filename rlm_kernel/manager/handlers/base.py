@@ -188,6 +188,17 @@ class UnknownRoute(Handler):
         raise errors.RouteNotFound(f"there is nothing at {self.request.path}")
 
 
+class Refusal(Handler):
+    """Answers a request with an error, whatever it asks for."""
+
+    def initialize(self, services: Services, error: errors.RLMKernelError) -> None:  # type: ignore[override]
+        super().initialize(services)
+        self._error = error
+
+    def check(self) -> None:
+        raise self._error
+
+
 def _json(message: BaseModel) -> bytes:
     try:
         return message.model_dump_json().encode()

@@ -1,0 +1,82 @@
+"""The way in to handlers that are not the manager's own: the door first, then a bounded body."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
+
+from rlm_kernel.errors import BodyTooLarge, RLMKernelError
+
+Admit = Callable[[HTTPServerRequest], Awaitable[HTTPMessageDelegate]]
+Refuse = Callable[[HTTPServerRequest, RLMKernelError], HTTPMessageDelegate]
+
+
+class Entrance(HTTPMessageDelegate):
+    """Hands a request to what `admit` gives, or, where that raises, to what `refuse` gives.
+
+    The handler sees nothing of a request before it is admitted, nor of one with a larger body than
+    `max_body_bytes`.
+    """
+
+    def __init__(
+        self, request: HTTPServerRequest, admit: Admit, refuse: Refuse, max_body_bytes: int
+    ) -> None:
+        self._request = request
+        self._admit = admit
+        self._refuse = refuse
+        self._room = max_body_bytes
+        self._limit = max_body_bytes
+        self._inner: HTTPMessageDelegate | None = None
+        self._start_line: RequestStartLine | ResponseStartLine | None = None
+        self._gone = False
+
+    async def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> None:
+        self._start_line = start_line
+        try:
+            self._inner = await self._admit(self._request)
+            self._take(int(headers.get("Content-Length", "0")), announced=True)
+        except RLMKernelError as error:
+            self._inner = self._refuse(self._request, error)
+        await _settled(self._inner.headers_received(start_line, headers))
+
+    async def data_received(self, chunk: bytes) -> None:
+        assert self._inner is not None
+        try:
+            self._take(len(chunk))
+        except BodyTooLarge as error:
+            assert self._start_line is not None
+            self._room = 1 << 62
+            self._inner = self._refuse(self._request, error)
+            await _settled(self._inner.headers_received(self._start_line, self._request.headers))
+        await _settled(self._inner.data_received(chunk))
+
+    def finish(self) -> None:
+        if self._inner is not None:
+            self._inner.finish()
+
+    def on_connection_close(self) -> None:
+        if self._inner is not None:
+            self._inner.on_connection_close()
+
+    def _take(self, size: int, *, announced: bool = False) -> None:
+        if size > self._room:
+            raise BodyTooLarge(
+                f"the body is larger than the {self._limit} bytes that are taken here"
+            )
+        if not announced:
+            self._room -= size
+
+
+async def _settled(result: Awaitable[None] | None) -> None:
+    if inspect.isawaitable(result):
+        await result

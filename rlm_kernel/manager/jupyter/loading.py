@@ -1,0 +1,65 @@
+"""Jupyter Server's routes, brought in when somebody first asks for one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from importlib import import_module
+
+from tornado.web import Application
+
+from rlm_kernel.manager.handlers.base import Services
+
+_log = logging.getLogger(__name__)
+
+Extension = Callable[[Application, Services], None]
+"""Adds routes of its own to an application that has Jupyter Server's already."""
+
+JUPYTER = "rlm_kernel.manager.jupyter.mount"
+PREFIXES = ("/api", "/kernelspecs")
+
+
+class LateRoutes:
+    """Imports modules off the event loop and has each one's `mount` add its routes.
+
+    `modules` have a function `mount(application, services)`. Paths that begin with one of
+    `prefixes` are theirs.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        modules: tuple[str, ...] = (JUPYTER,),
+        prefixes: tuple[str, ...] = PREFIXES,
+    ) -> None:
+        self._services = services
+        self._modules = modules
+        self._prefixes = prefixes
+        self._loading: asyncio.Task[None] | None = None
+
+    def expects(self, path: str) -> bool:
+        """Whether a request to this path has to wait for `ready`."""
+        return not self._done and any(
+            path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes
+        )
+
+    async def ready(self, application: Application) -> None:
+        """Returns once the routes are there. Raises what their import raises, each time."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load(application))
+        # One who waits and goes away must not end it for the others.
+        await asyncio.shield(self._loading)
+
+    @property
+    def _done(self) -> bool:
+        return self._loading is not None and self._loading.done()
+
+    async def _load(self, application: Application) -> None:
+        started = time.perf_counter()
+        modules = [await asyncio.to_thread(import_module, name) for name in self._modules]
+        for module in modules:
+            module.mount(application, self._services)
+        seconds = round(time.perf_counter() - started, 3)
+        _log.info("the routes of Jupyter Server are there", extra={"seconds": seconds})
