@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
+import time
 import uuid
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -44,7 +46,7 @@ class Manager:
         self._expired: OrderedDict[str, str] = OrderedDict()
         self._endings: set[asyncio.Task[None]] = set()
         self._arriving = 0
-        self._closed = False
+        self._ends_at: float | None = None
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -54,6 +56,7 @@ class Manager:
 
         Raises TooManySessions, NotReady when closing down, ZygoteError and FetchError.
         """
+        self.refuse_when_closing()
         self._refuse_when_full()
         self._arriving += 1
         try:
@@ -65,9 +68,9 @@ class Manager:
         session = ManagedSession(
             process, session_id, end, owned=owned, replay_bytes=self._replay_bytes
         )
-        if self._closed:
+        if self._ends_at is not None:
             await session.close()
-            raise NotReady("the manager is closing down")
+            self.refuse_when_closing()
         self._sessions[session.id] = session
         self._look_after(session, self.session_ttl)
         _log.info("session created", extra={"session_id": session.id})
@@ -111,15 +114,30 @@ class Manager:
         _log.info("all sessions deleted", extra={"sessions": len(sessions)})
         return len(sessions)
 
+    async def drain(self, seconds: float) -> None:
+        """Take no new sessions, and wait for those that work: at most so many seconds.
+
+        Meanwhile those that live take requests as ever.
+        """
+        self._ends_at = time.monotonic() + seconds
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while busy := [each for each in self.sessions() if each.status == "busy"]:
+                    await asyncio.gather(*(session.settled() for session in busy))
+
     async def close(self) -> None:
         """Close every session and take no more. Idempotent; the zygotes are their owner's."""
-        self._closed = True
+        self._ends_at = time.monotonic()
         await self.delete_all()
         await asyncio.gather(*self._endings)
 
+    def refuse_when_closing(self) -> None:
+        """Raises NotReady once the manager takes no new sessions: the next to answer here will."""
+        if self._ends_at is not None:
+            seconds = max(1, math.ceil(self._ends_at - time.monotonic()))
+            raise NotReady("the manager is closing down", retry_after=seconds)
+
     def _refuse_when_full(self) -> None:
-        if self._closed:
-            raise NotReady("the manager is closing down")
         if len(self._sessions) + self._arriving >= self.max_sessions:
             raise TooManySessions(
                 f"there are {self.max_sessions} sessions, as many as there may be (MAX_SESSIONS)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -40,10 +41,18 @@ class ManagedSession:
         self._transport: ZMQTransport | None = None
         self._used_at = self.created_at
         self._requests = 0
+        self._unused = asyncio.Event()
 
     @property
     def status(self) -> Literal["idle", "busy"]:
         return "busy" if self._requests or self._kernel.status == "busy" else "idle"
+
+    async def settled(self) -> None:
+        """Returns once it runs no cell and nobody's request is being served."""
+        while self.status == "busy":
+            await self._kernel.settled()
+            if self._requests:
+                await self._unused.wait()
 
     @property
     def idle_seconds(self) -> float:
@@ -124,10 +133,13 @@ class ManagedSession:
     def in_use(self) -> Iterator[None]:
         """Keeps the session from expiring; SandboxClosed becomes SessionNotFound."""
         self._requests += 1
+        self._unused.clear()
         try:
             yield
         except SandboxClosed as error:
             raise SessionNotFound(f"session {self.id} was closed while this ran") from error
         finally:
             self._requests -= 1
+            if not self._requests:
+                self._unused.set()
             self._used_at = datetime.now(UTC)
