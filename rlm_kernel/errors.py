@@ -30,8 +30,9 @@ RLMKernelError
 │   ├── SessionNotFound
 │   ├── SessionExpired
 │   ├── SessionBusy
-│   ├── TooManySessions
-│   ├── NotReady                the manager still starts, or closes down
+│   ├── TryLater                what may be possible in some seconds
+│   │   ├── TooManySessions
+│   │   └── NotReady            the manager still starts, or closes down
 │   └── ManagerUnavailable      the manager cannot be reached
 └── AgentError
     ├── ModelError              the language model failed or cannot be reached
@@ -231,20 +232,23 @@ class SessionBusy(ManagerError):
     code = "session_busy"
 
 
-class TooManySessions(ManagerError):
-    """The manager holds as many sessions as it may.
+class TryLater(ManagerError):
+    """What is not possible now. `retry_after` is in how many seconds it may be, if known."""
 
-    `retry_after` is the number of seconds after which idleness may have closed one, if known.
-    """
-
-    code = "too_many_sessions"
+    code = "try_later"
 
     def __init__(self, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
-class NotReady(ManagerError):
+class TooManySessions(TryLater):
+    """The manager holds as many sessions as it may, until idleness closes one."""
+
+    code = "too_many_sessions"
+
+
+class NotReady(TryLater):
     """The manager cannot serve this yet, or no more: it starts, or closes down."""
 
     code = "not_ready"

@@ -206,6 +206,13 @@ class ManagerSettings(SandboxSettings):
         validation_alias="SESSION_TTL",
         description="seconds a session may stand idle before it is closed",
     )
+    drain_seconds: float = Field(
+        default=25.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_DRAIN_SECONDS",
+        description="seconds that running cells have to end when the manager is told to stop",
+    )
     max_timeout: float = Field(
         default=3600.0,
         gt=0,

@@ -7,11 +7,15 @@ import asyncio
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from rlm_kernel import logs
 from rlm_kernel.cli.options import add_settings, read_settings
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.settings import ManagerSettings
+
+if TYPE_CHECKING:
+    from rlm_kernel.manager import Stop
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "port",
         "max_sessions",
         "session_ttl",
+        "drain_seconds",
         "log_level",
         "memory_bytes",
         "file_bytes",
@@ -60,12 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: ManagerSettings, *, stop_on_eof: bool) -> None:
-    from rlm_kernel.manager import serve
+    from rlm_kernel.manager import Stop, serve
 
-    stop = asyncio.Event()
+    stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.ask)
     if stop_on_eof:
         await _watch_stdin(stop)
     await serve(settings, announce=_announce, stop=stop)
@@ -76,14 +81,14 @@ def _announce(url: str) -> None:
 
 
 class _EndOfInput(asyncio.Protocol):
-    def __init__(self, stop: asyncio.Event) -> None:
+    def __init__(self, stop: Stop) -> None:
         self._stop = stop
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._stop.set()
+        self._stop.ask_urgently()
 
 
-async def _watch_stdin(stop: asyncio.Event) -> None:
+async def _watch_stdin(stop: Stop) -> None:
     loop = asyncio.get_running_loop()
     try:
         await loop.connect_read_pipe(lambda: _EndOfInput(stop), sys.stdin)

@@ -161,6 +161,10 @@ class Kernel:
         if not self._line.busy:
             self._publisher.status("idle")
 
+    async def settled(self) -> None:
+        """Returns when every request that has come was served."""
+        await self._line.wait_empty()
+
     async def close(self) -> None:
         """Ends the session; everyone who still waits is answered with an error. Idempotent."""
         if self._closed:

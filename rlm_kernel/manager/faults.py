@@ -18,6 +18,7 @@ STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
     errors.SessionExpired: HTTPStatus.GONE,
     errors.SessionBusy: HTTPStatus.CONFLICT,
     errors.TooManySessions: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TryLater: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ForkFailed: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.RequestAborted: HTTPStatus.CONFLICT,

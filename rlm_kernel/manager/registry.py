@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Manager:
         self._expired: OrderedDict[str, str] = OrderedDict()
         self._endings: set[asyncio.Task[None]] = set()
         self._arriving = 0
-        self._closed = False
+        self._ends_at: float | None = None
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -87,6 +88,7 @@ class Manager:
     @contextlib.contextmanager
     def _room_for_one(self) -> Iterator[None]:
         """Counts a session that is on its way. Raises TooManySessions and NotReady."""
+        self.refuse_when_closing()
         self._refuse_when_full()
         self._arriving += 1
         try:
@@ -96,9 +98,9 @@ class Manager:
 
     async def _welcome(self, session: ManagedSession) -> None:
         """Enters a new session in the list, unless the manager was closed meanwhile."""
-        if self._closed:
+        if self._ends_at is not None:
             await session.close()
-            raise NotReady("the manager is closing down")
+            self.refuse_when_closing()
         self._sessions[session.id] = session
         self._look_after(session, self.session_ttl)
 
@@ -140,15 +142,30 @@ class Manager:
         _log.info("all sessions deleted", extra={"sessions": len(sessions)})
         return len(sessions)
 
+    async def drain(self, seconds: float) -> None:
+        """Take no new sessions, and wait for those that work: at most so many seconds.
+
+        Meanwhile those that live take requests as ever.
+        """
+        self._ends_at = time.monotonic() + seconds
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while busy := [each for each in self.sessions() if each.status == "busy"]:
+                    await asyncio.gather(*(session.settled() for session in busy))
+
     async def close(self) -> None:
         """Close every session and take no more. Idempotent; the zygotes are their owner's."""
-        self._closed = True
+        self._ends_at = time.monotonic()
         await self.delete_all()
         await asyncio.gather(*self._endings)
 
+    def refuse_when_closing(self) -> None:
+        """Raises NotReady once the manager takes no new sessions: the next to answer here will."""
+        if self._ends_at is not None:
+            seconds = max(1, math.ceil(self._ends_at - time.monotonic()))
+            raise NotReady("the manager is closing down", retry_after=seconds)
+
     def _refuse_when_full(self) -> None:
-        if self._closed:
-            raise NotReady("the manager is closing down")
         if len(self._sessions) + self._arriving >= self.max_sessions:
             raise TooManySessions(
                 f"there are {self.max_sessions} sessions, as many as there may be (MAX_SESSIONS)",

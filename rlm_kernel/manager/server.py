@@ -7,10 +7,10 @@ import contextlib
 import logging
 import resource
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -21,6 +21,7 @@ from rlm_kernel.manager.application import ManagerApplication
 from rlm_kernel.manager.door import Door, is_loopback
 from rlm_kernel.manager.handlers.base import Services
 from rlm_kernel.manager.registry import Manager
+from rlm_kernel.manager.stop import Stop
 from rlm_kernel.manager.traffic import Traffic
 from rlm_kernel.manager.zygotes import ZygoteKeeper
 from rlm_kernel.sandbox import Limits, Zygote, ZygoteRotation
@@ -114,30 +115,34 @@ class ManagerServer:
         )
 
 
-async def serve(
-    settings: ManagerSettings, *, announce: Callable[[str], None], stop: asyncio.Event
-) -> None:
-    """Be a manager until `stop` is set; `announce` gets the URL once requests are answered.
+async def serve(settings: ManagerSettings, *, announce: Callable[[str], None], stop: Stop) -> None:
+    """Be a manager until `stop` is asked; `announce` gets the URL once requests are answered.
 
-    Raises ConfigurationError, and what the zygote's first start raises.
+    Then no new session is taken, and cells that run have `drain_seconds` to end, unless it is
+    urgent. Raises ConfigurationError, and what the zygote's first start raises.
     """
     _allow_many_files()
     async with ManagerServer(settings) as server:
         announce(server.url)
-        boot = asyncio.ensure_future(server.zygotes.ready())
-        stopped = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait({boot, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if boot.done():
-                boot.result()
-            await stopped
-        finally:
-            boot.cancel()
-            stopped.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await boot
-        _log.info("closing down", extra={"sessions": len(server.manager)})
+        await _unless(stop.asked, server.zygotes.ready())
+        await stop.asked.wait()
+        sessions = len(server.manager)
+        _log.info("closing down", extra={"sessions": sessions, "seconds": settings.drain_seconds})
+        await _unless(stop.urgent, server.manager.drain(settings.drain_seconds))
     shared_context().term()  # the last messages to Jupyter clients still go out
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work, until the event comes. Raises what the work raises."""
+    tasks = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _allow_many_files() -> None:

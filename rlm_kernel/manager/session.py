@@ -57,10 +57,18 @@ class ManagedSession:
         self._used_at = self.created_at
         self._requests = 0
         self._visitors: list[Visitor] = []
+        self._unused = asyncio.Event()
 
     @property
     def status(self) -> Literal["idle", "busy"]:
         return "busy" if self._requests or self._kernel.status == "busy" else "idle"
+
+    async def settled(self) -> None:
+        """Returns once it runs no cell and nobody's request is being served."""
+        while self.status == "busy":
+            await self._kernel.settled()
+            if self._requests:
+                await self._unused.wait()
 
     @property
     def kernel(self) -> Kernel:
@@ -87,10 +95,11 @@ class ManagedSession:
         """How long the session has stood unused; 0 while it works."""
         if self.status == "busy":
             return 0.0
-        return max(0.0, (datetime.now(UTC) - self._last_activity).total_seconds())
+        return max(0.0, (datetime.now(UTC) - self.last_activity).total_seconds())
 
     @property
-    def _last_activity(self) -> datetime:
+    def last_activity(self) -> datetime:
+        """When a request last began or ended, in UTC."""
         return max(self._used_at, self._kernel.last_activity)
 
     def info(self) -> SessionInfo:
@@ -111,10 +120,11 @@ class ManagedSession:
             owned=self._owned,
             forked_from=self.forked_from,
             age_seconds=(datetime.now(UTC) - self.created_at).total_seconds(),
-            last_activity=self._last_activity,
+            last_activity=self.last_activity,
             idle_seconds=self.idle_seconds,
             executions=self._kernel.executions,
             waiting=self._kernel.waiting,
+            attached=self.attached,
             memory_bytes=memory,
             cpu_seconds=cpu_seconds(pid),
         )
@@ -195,10 +205,13 @@ class ManagedSession:
     def in_use(self) -> Iterator[None]:
         """Keeps the session from expiring; SandboxClosed becomes SessionNotFound."""
         self._requests += 1
+        self._unused.clear()
         try:
             yield
         except SandboxClosed as error:
             raise SessionNotFound(f"session {self.id} was closed while this ran") from error
         finally:
             self._requests -= 1
+            if not self._requests:
+                self._unused.set()
             self._used_at = datetime.now(UTC)

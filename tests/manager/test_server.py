@@ -61,16 +61,6 @@ def test_a_signal_closes_everything_and_leaves_no_process(number: int) -> None:
         assert "Traceback" not in manager.log()
 
 
-def test_a_signal_ends_running_cells_and_their_clients_get_an_answer() -> None:
-    with ManagerProcess() as manager, client_of(manager) as http, ThreadPoolExecutor(1) as pool:
-        session = f"/session/{http.post('/session').json()['session_id']}"
-        running = pool.submit(http.post, f"{session}/execute", json={"code": "while True: pass"})
-        while http.get(session).json()["status"] != "busy":
-            threading.Event().wait(0.02)
-        assert manager.stop() == 0
-        assert running.result().json()["state"] == "lost"
-
-
 def test_a_signal_while_the_zygote_starts_leaves_no_process() -> None:
     with ManagerProcess() as manager:
         while not (below := manager.descendants()):

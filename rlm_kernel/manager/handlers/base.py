@@ -171,7 +171,7 @@ class Handler(RequestHandler):
             )
 
     def _write_fault(self, error: errors.RLMKernelError) -> None:
-        if isinstance(error, errors.TooManySessions) and error.retry_after is not None:
+        if isinstance(error, errors.TryLater) and error.retry_after is not None:
             self.set_header("Retry-After", str(error.retry_after))
         if isinstance(error, errors.MethodNotAllowed):
             self.set_header("Allow", ", ".join(self._methods()))

@@ -29,4 +29,5 @@ class Ready(Handler):
     """`/ready`"""
 
     async def get(self) -> None:
+        self.services.manager.refuse_when_closing()
         self.answer(await prove_ready(self.services.zygotes))

@@ -16,8 +16,9 @@ from jupyter_server.services.sessions import handlers as sessions
 from tornado.web import HTTPError, RequestHandler, authenticated
 
 from rlm_kernel.manager.jupyter.faults import Faults
-from rlm_kernel.manager.jupyter.kernels import SessionKernels, timestamp
+from rlm_kernel.manager.jupyter.kernels import SessionKernels
 from rlm_kernel.manager.jupyter.records import SessionRecords
+from rlm_kernel.manager.wire import timestamp
 
 
 class AllKernels(Faults, kernels.MainKernelHandler):

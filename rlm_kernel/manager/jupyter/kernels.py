@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_client.kernelspec import NoSuchKernel
@@ -16,6 +15,7 @@ from rlm_kernel.errors import SessionExpired, SessionNotFound
 from rlm_kernel.kernel.kernelspec import NAME
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.session import ManagedSession
+from rlm_kernel.manager.wire import timestamp
 
 
 class SessionKernel(ServerKernelManager):
@@ -90,16 +90,10 @@ class SessionKernels(AsyncMappingKernelManager):
 
 
 def _model(session: ManagedSession) -> dict[str, Any]:
-    details = session.details()
     return {
         "id": session.id,
         "name": NAME,
-        "last_activity": timestamp(details.last_activity),
-        "execution_state": details.status,
+        "last_activity": timestamp(session.last_activity),
+        "execution_state": session.status,
         "connections": session.attached,
     }
-
-
-def timestamp(moment: datetime) -> str:
-    """As Jupyter's clients parse it: UTC, with a fraction, always."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
