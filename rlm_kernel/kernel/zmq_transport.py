@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -53,7 +54,8 @@ class ZMQTransport:
     """Serves a kernel on loopback ports.
 
     Nothing is bound before `connection_info` is first asked for. All of it belongs to the loop of
-    the kernel. `close` leaves no socket behind.
+    the kernel. What is published goes out at the end of the loop's turn, or before what is sent to
+    one peer next: a session has its request first. `close` leaves no socket behind.
     """
 
     def __init__(self, kernel: Kernel, connection: ConnectionInfo | None = None) -> None:
@@ -62,6 +64,7 @@ class ZMQTransport:
         connected = self._connection
         self._wire = SignedFrames(connected.key.encode(), connected.signature_scheme)
         self._sockets: dict[str, LoopSocket] = {}
+        self._unpublished: list[Message] = []
         self._deaf: DeafClients | None = None
         self._topic = f"kernel.{kernel.kernel_id}."
 
@@ -74,22 +77,38 @@ class ZMQTransport:
     def close(self) -> None:
         """Idempotent."""
         self._kernel.detach(self)
+        self._flush()
         for socket in self._sockets.values():
             socket.close()
 
     def publish(self, message: Message) -> None:
-        topic = f"{self._topic}{message.kind}".encode()
-        frames = self._wire.encode(message, [topic])
-        self._sockets["iopub"].send(frames)
-        if self._deaf is not None:
-            self._deaf.note(frames)
+        if not self._unpublished:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unpublished.append(message)
 
     def drain(self) -> None:
         self._sockets["shell"].drain()
 
     def send(self, channel: Channel, message: Message, identities: Sequence[bytes]) -> bool:
         """Sends a message to one peer; False when it is not connected to the channel."""
+        self._flush()
         return self._sockets[channel].send(self._wire.encode(message, identities))
+
+    def _flush(self) -> None:
+        """Sends what was published."""
+        unpublished, self._unpublished = self._unpublished, []
+        for message in unpublished:
+            try:
+                self._send_to_all(message)
+            except Exception:
+                log.exception("a message of type %s could not be published", message.kind)
+
+    def _send_to_all(self, message: Message) -> None:
+        topic = f"{self._topic}{message.kind}".encode()
+        frames = self._wire.encode(message, [topic])
+        self._sockets["iopub"].send(frames)
+        if self._deaf is not None:
+            self._deaf.note(frames)
 
     def _bind(self) -> None:
         self._open("hb", zmq.ROUTER, self._echo)
