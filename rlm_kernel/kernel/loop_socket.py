@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import zmq
 
 FRAMES_PER_TURN = 64
+
+MORE, LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)
+READABLE = int(zmq.POLLIN)
+"""Flags as plain numbers: to combine the enumerations takes longer than to send a frame."""
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +43,13 @@ class LoopSocket:
         if self.closed:
             return False
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+            for frame in frames[:-1]:
+                self._socket.send(frame, MORE)
+            self._socket.send(frames[-1], LAST)
         except zmq.ZMQError as error:
             log.debug("a message could not be sent: %s", error)
             return False
-        if int(self._socket.EVENTS) & zmq.POLLIN:
+        if cast(int, self._socket.getsockopt(zmq.EVENTS)) & READABLE:
             self._loop.call_soon(self._read)
         return True
 

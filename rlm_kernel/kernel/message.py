@@ -70,7 +70,7 @@ class Mint:
             "msg_type": kind,
             "username": USERNAME,
             "session": self.session_id,
-            "date": datetime.now(UTC),
+            "date": _now(),
             "version": PROTOCOL_VERSION,
         }
 
@@ -91,3 +91,8 @@ class Mint:
             metadata={} if metadata is None else metadata,
             buffers=tuple(buffers),
         )
+
+
+def _now() -> str:
+    """ISO 8601 in UTC, with the suffix that clients look for."""
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast, get_args
 
 import zmq
-from jupyter_client.session import Session as Signer
-from traitlets import TraitError
 
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.kernel.connection import ConnectionInfo, Port
 from rlm_kernel.kernel.deaf_clients import DeafClients
 from rlm_kernel.kernel.kernel import Kernel
 from rlm_kernel.kernel.loop_socket import LoopSocket
-from rlm_kernel.kernel.message import USERNAME, Channel, Message
-from rlm_kernel.kernel.packing import pack, unpack
+from rlm_kernel.kernel.message import Channel, Message
+from rlm_kernel.kernel.signed_frames import SignedFrames
 
 MAX_SOCKETS = 1 << 14
 """Sockets of one context. ZMQ's default is enough for 200 kernels."""
@@ -55,15 +54,18 @@ class ZMQTransport:
     """Serves a kernel on loopback ports.
 
     Nothing is bound before `connection_info` is first asked for. All of it belongs to the loop of
-    the kernel. `close` leaves no socket behind. `subscribers` is how many are told what the kernel
-    publishes.
+    the kernel. What is published goes out at the end of the loop's turn, or before what is sent to
+    one peer next: a session has its request first. `subscribers` is how many are told what is
+    published. `close` leaves no socket behind.
     """
 
     def __init__(self, kernel: Kernel, connection: ConnectionInfo | None = None) -> None:
         self._kernel = kernel
         self._connection = connection or ConnectionInfo()
-        self._signer = _signer(kernel, self._connection)
+        connected = self._connection
+        self._wire = SignedFrames(connected.key.encode(), connected.signature_scheme)
         self._sockets: dict[str, LoopSocket] = {}
+        self._unpublished: list[Message] = []
         self._deaf: DeafClients | None = None
         self._topic = f"kernel.{kernel.kernel_id}."
         self.subscribers = 0
@@ -77,22 +79,38 @@ class ZMQTransport:
     def close(self) -> None:
         """Idempotent."""
         self._kernel.detach(self)
+        self._flush()
         for socket in self._sockets.values():
             socket.close()
 
     def publish(self, message: Message) -> None:
-        topic = f"{self._topic}{message.kind}".encode()
-        frames = self._encode(message, [topic])
-        self._sockets["iopub"].send(frames)
-        if self._deaf is not None:
-            self._deaf.note(frames)
+        if not self._unpublished:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unpublished.append(message)
 
     def drain(self) -> None:
         self._sockets["shell"].drain()
 
-    def send(self, channel: Channel, message: Message, identities: list[bytes]) -> bool:
+    def send(self, channel: Channel, message: Message, identities: Sequence[bytes]) -> bool:
         """Sends a message to one peer; False when it is not connected to the channel."""
-        return self._sockets[channel].send(self._encode(message, identities))
+        self._flush()
+        return self._sockets[channel].send(self._wire.encode(message, identities))
+
+    def _flush(self) -> None:
+        """Sends what was published."""
+        unpublished, self._unpublished = self._unpublished, []
+        for message in unpublished:
+            try:
+                self._send_to_all(message)
+            except Exception:
+                log.exception("a message of type %s could not be published", message.kind)
+
+    def _send_to_all(self, message: Message) -> None:
+        topic = f"{self._topic}{message.kind}".encode()
+        frames = self._wire.encode(message, [topic])
+        self._sockets["iopub"].send(frames)
+        if self._deaf is not None:
+            self._deaf.note(frames)
 
     def _bind(self) -> None:
         self._open("hb", zmq.ROUTER, self._echo)
@@ -139,12 +157,11 @@ class ZMQTransport:
 
     def _receive(self, channel: Channel, frames: list[bytes]) -> None:
         try:
-            identities, parts = self._signer.feed_identities(frames)
-            message = Message.from_wire(self._signer.deserialize(parts))
+            identities, message = self._wire.decode(frames)
         except Exception as error:
             log.warning("dropped a malformed message on %s: %s", channel, error)
             return
-        self._kernel.handle(channel, message, ZMQClient(self, tuple(identities)))
+        self._kernel.handle(channel, message, ZMQClient(self, identities))
 
     def _echo(self, frames: list[bytes]) -> None:
         self._sockets["hb"].send(frames)
@@ -159,16 +176,7 @@ class ZMQTransport:
         topic = frame[1:]
         content = {"subscription": topic.decode(errors="replace")}
         message = self._kernel.mint.message("iopub_welcome", content)
-        self._sockets["iopub"].send(self._encode(message, [topic]))
-
-    def _encode(self, message: Message, identities: list[bytes]) -> list[bytes]:
-        parts = {
-            "header": message.header,
-            "parent_header": message.parent_header,
-            "metadata": message.metadata,
-            "content": message.content,
-        }
-        return [*self._signer.serialize(parts, identities), *message.buffers]
+        self._sockets["iopub"].send(self._wire.encode(message, [topic]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +187,4 @@ class ZMQClient:
     identities: tuple[bytes, ...]
 
     def send(self, channel: Channel, message: Message) -> bool:
-        return self.transport.send(channel, message, list(self.identities))
-
-
-def _signer(kernel: Kernel, connection: ConnectionInfo) -> Signer:
-    try:
-        return Signer(
-            key=connection.key.encode(),
-            signature_scheme=connection.signature_scheme,
-            session=kernel.mint.session_id,
-            username=USERNAME,
-            pack=pack,
-            unpack=unpack,
-        )
-    except (TraitError, ValueError) as error:
-        raise ConfigurationError(f"cannot sign messages: {error}") from error
+        return self.transport.send(channel, message, self.identities)

@@ -36,6 +36,11 @@ class Incarnation:
         self._ends = 0
         self._closed = False
 
+    @property
+    def is_living(self) -> bool:
+        """Whether the process is there, and neither has ended nor is ended for good."""
+        return not self._closed and not self.process.ended.done()
+
     async def living(self) -> SessionProcess:
         """The process, a new one where the last has ended. Raises SandboxClosed, ZygoteError."""
         if self._closed:

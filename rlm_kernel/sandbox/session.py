@@ -7,6 +7,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from rlm_kernel.errors import FileError, ForkFailed, SandboxError
@@ -85,58 +86,78 @@ class Session:
         Raises SandboxClosed, and ZygoteError when a fresh process was needed and could not be had.
         """
         frame = Frame(kind, request_id, content, tuple(buffers))
+        generation = self._generation
         self._waiting[request_id] = False
-        request = self._start(self._in_turn(frame, timeout, self._generation))
-        request.add_done_callback(lambda _: self._waiting.pop(request_id, None))
+        try:
+            await self._turn.acquire()
+        finally:
+            interrupted = self._waiting.pop(request_id, False)
+        if generation != self._generation:
+            self._turn.release()
+            return Reply(_death("the session was restarted before this ran", "lost", 0), "lost")
+        self._running, self._heard, self._interrupted = request_id, True, interrupted
+        self._meter.begin()
+        request = self._start(self._run(frame, timeout, self._ask_at_once(frame)))
         try:
             return await asyncio.shield(request)
         except asyncio.CancelledError:
-            if self._running == request_id:
+            if not request.done():
                 self._heard = False
                 self._start(self._put_down(request_id, request, "its request was given up"))
-            else:
-                request.cancel()
             raise
 
-    async def _in_turn(self, frame: Frame, timeout: float | None, generation: int) -> Reply:
-        async with self._turn:
-            if generation != self._generation:
-                return Reply(_death("the session was restarted before this ran", "lost", 0), "lost")
-            self._interrupted = self._waiting.pop(frame.request_id, False)
-            self._running, self._heard = frame.request_id, True
-            try:
-                return await self._supervise(await self._incarnation.living(), frame, timeout)
-            finally:
-                self._running = self._question = None
-                self._incarnation.standby.cells_behind += 1
-                self._renew_standby_soon()
+    def _ask_at_once(self, frame: Frame) -> asyncio.Future[Frame] | None:
+        """Has the process begin before its owner does anything else; None where there is none."""
+        incarnation = self._incarnation
+        return self._ask(incarnation.process, frame, "reply") if incarnation.is_living else None
+
+    async def _run(
+        self, frame: Frame, timeout: float | None, answer: asyncio.Future[Frame] | None
+    ) -> Reply:
+        """Sees a request to its end, and ends its turn."""
+        try:
+            if answer is None:
+                answer = self._ask(await self._incarnation.living(), frame, "reply")
+            return await self._supervise(frame, timeout, answer)
+        finally:
+            self._running = self._question = None
+            self._incarnation.standby.cells_behind += 1
+            self._turn.release()
+            self._renew_standby_soon()
 
     async def _supervise(
-        self, process: SessionProcess, frame: Frame, timeout: float | None
+        self, frame: Frame, timeout: float | None, answer: asyncio.Future[Frame]
     ) -> Reply:
-        self._meter.begin()
-        limits = self._limits
-        seconds = limits.cell_timeout if timeout is None else timeout
-        time_limit = TimeLimit(process.pid, seconds, limits.cpu_seconds)
-        answer = self._ask(process, frame, "reply")
+        process, limits = self._incarnation.process, self._limits
         if self._interrupted:
             process.interrupt(frame.request_id)
-        overrun = await time_limit.exceeded(answer)
-        if overrun:
-            if timeout is None or overrun != ran_longer_than(timeout):
-                self._tell_limit(frame, overrun)
-            reason = f"it {overrun} and ignored the interrupt"
-            await self._put_down(frame.request_id, answer, reason)
+        seconds = limits.cell_timeout if timeout is None else timeout
+        stop = partial(self._stop, frame, timeout, answer)
+        time_limit = TimeLimit(process.pid, seconds, limits.cpu_seconds, stop)
         try:
-            content = (await answer).content
+            with time_limit:
+                content = (await answer).content
         except _ProcessEndedError as end:
-            behind = self._incarnation.standby.cells_behind
-            await self._incarnation.fall_back()
-            state = self._tell()
-            return Reply(_death(str(end), state, behind), state, bool(overrun), overrun)
-        if overrun:
-            content = _explained(content, overrun)
-        return Reply(content, self._tell(), bool(overrun), overrun)
+            return await self._outlive(end, time_limit.exceeded)
+        if time_limit.exceeded:
+            content = _explained(content, time_limit.exceeded)
+        return Reply(content, self._tell(), bool(time_limit.exceeded), time_limit.exceeded)
+
+    async def _outlive(self, end: _ProcessEndedError, overrun: str) -> Reply:
+        """What a request is answered whose process ended."""
+        behind = self._incarnation.standby.cells_behind
+        await self._incarnation.fall_back()
+        state = self._tell()
+        return Reply(_death(str(end), state, behind), state, bool(overrun), overrun)
+
+    def _stop(
+        self, frame: Frame, timeout: float | None, answer: asyncio.Future[Frame], overrun: str
+    ) -> None:
+        """Ends a request that is over a limit."""
+        if timeout is None or overrun != ran_longer_than(timeout):
+            self._tell_limit(frame, overrun)
+        reason = f"it {overrun} and ignored the interrupt"
+        self._start(self._put_down(frame.request_id, answer, reason))
 
     def _tell_limit(self, frame: Frame, overrun: str) -> None:
         """Shows a cell a limit that whoever sent it may not know of."""
@@ -247,12 +268,13 @@ class Session:
         answer: asyncio.Future[Frame] = self._loop.create_future()
         self._answer = (frame.request_id, kind, answer)
         process.on_frame = self._take
-        process.ended.add_done_callback(lambda ended: _fail(answer, ended.result()))
+        fail = partial(_fail, answer)
+        process.ended.add_done_callback(fail)
+        answer.add_done_callback(lambda _: process.ended.remove_done_callback(fail))
         try:
             process.send(frame)
         except FrameError as error:
-            answer.cancel()
-            raise SandboxError(f"the request cannot be sent: {error}") from error
+            answer.set_exception(SandboxError(f"the request cannot be sent: {error}"))
         return answer
 
     def _take(self, frame: Frame) -> None:
@@ -308,9 +330,9 @@ class _ProcessEndedError(Exception):
     """The process ended before it answered."""
 
 
-def _fail(answer: asyncio.Future[Frame], reason: str) -> None:
+def _fail(answer: asyncio.Future[Frame], ended: asyncio.Future[str]) -> None:
     if not answer.done():
-        answer.set_exception(_ProcessEndedError(reason))
+        answer.set_exception(_ProcessEndedError(ended.result()))
 
 
 async def _within(outcome: asyncio.Future[Any], timeout: float | None) -> bool:

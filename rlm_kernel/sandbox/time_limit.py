@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Self
 
 CPUCLOCK_SCHED = 2
 """The clock of all CPU time of a process; source: Linux's `include/linux/posix-timers_types.h`."""
@@ -16,26 +17,47 @@ LOOK_AGAIN_S = 0.01
 class TimeLimit:
     """Limits of one cell, which begins now: seconds by the clock, and of CPU time of its process.
 
-    None is no limit. Sleeping and waiting for answers take no CPU time.
+    None is no limit. Sleeping and waiting for answers take no CPU time. Within its context, calls
+    `on_exceeded` once on the running loop with what the cell did too long, which `exceeded` is from
+    then on.
     """
 
-    def __init__(self, pid: int, seconds: float | None, cpu_seconds: float | None) -> None:
+    def __init__(
+        self,
+        pid: int,
+        seconds: float | None,
+        cpu_seconds: float | None,
+        on_exceeded: Callable[[str], None],
+    ) -> None:
+        self.exceeded = ""
         self._pid = pid
         self._seconds = seconds
         self._cpu_seconds = cpu_seconds
+        self._on_exceeded = on_exceeded
+        self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
-        self._cpu_started = cpu_time(pid)
+        self._cpu_started = 0.0 if cpu_seconds is None else cpu_time(pid)
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def exceeded(self, outcome: asyncio.Future[Any]) -> str:
-        """Waits for an outcome: empty once it is there, else what the cell did too long."""
-        while True:
-            left = self._left()
-            wait = None if left is None else max(left, LOOK_AGAIN_S)
-            done, _ = await asyncio.wait({outcome}, timeout=wait)
-            if done:
-                return ""
-            if reason := self._reason():
-                return reason
+    def __enter__(self) -> Self:
+        self._wait()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wait(self) -> None:
+        left = self._left()
+        if left is not None:
+            self._timer = self._loop.call_later(max(left, LOOK_AGAIN_S), self._look)
+
+    def _look(self) -> None:
+        self.exceeded = self._reason()
+        if self.exceeded:
+            self._on_exceeded(self.exceeded)
+        else:
+            self._wait()
 
     def _left(self) -> float | None:
         """Seconds for which the cell cannot be over its limits; they may be less than none."""
