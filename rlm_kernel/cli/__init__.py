@@ -20,6 +20,7 @@ from rlm_kernel.errors import ConfigurationError, RLMKernelError
 __all__ = ["main"]
 
 COMMANDS = {
+    "attach": "open a Jupyter console on a session that lives",
     "exec": "run Python code in one fresh sandbox",
     "fetch": "get Pyodide, verify it, compile it and keep it for later",
     "healthcheck": "ask a manager whether it is ready",

@@ -6,18 +6,13 @@ import argparse
 import asyncio
 import sys
 
-from rlm_kernel.cli.options import read_settings
+from rlm_kernel.cli.address import add_url, manager_client
 from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.manager.client import ManagerClient
-from rlm_kernel.settings import AgentSettings, ManagerSettings
-
-_ANY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--url", help="of the manager ($WASM_MANAGER_SERVICE_URL, else where `serve` listens)"
-    )
+    add_url(parser)
     parser.add_argument(
         "--alive", action="store_true", help="ask only whether it answers, not whether it can work"
     )
@@ -27,9 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = read_settings(AgentSettings, arguments)
-    token = settings.token.get_secret_value() if settings.token else None
-    client = ManagerClient(arguments.url or _default_url(settings), token=token)
+    client = manager_client(arguments)
     try:
         asyncio.run(asyncio.wait_for(_ask(client, arguments.alive), arguments.timeout))
     except TimeoutError:
@@ -44,11 +37,3 @@ def run(arguments: argparse.Namespace) -> int:
 async def _ask(client: ManagerClient, alive: bool) -> None:
     async with client:
         await (client.health() if alive else client.ready())
-
-
-def _default_url(settings: AgentSettings) -> str:
-    if "manager_url" in settings.model_fields_set:
-        return settings.manager_url
-    manager = ManagerSettings.from_environment()
-    host = f"[{manager.host}]" if ":" in manager.host else manager.host
-    return f"http://{_ANY_ADDRESS.get(manager.host, host)}:{manager.port}"

@@ -127,6 +127,11 @@ class ManagerClient:
         info: dict[str, Any] = (await self._call("GET", _path(session_id, "connection"))).json()
         return info
 
+    async def replay(self, session_id: str) -> dict[str, Any]:
+        """What the session last published: `dropped` older messages are gone, `messages` left."""
+        kept: dict[str, Any] = (await self._call("GET", _path(session_id, "replay"))).json()
+        return kept
+
     async def delete_session(self, session_id: str) -> None:
         """Destroy a session."""
         await self._call("DELETE", _path(session_id))
