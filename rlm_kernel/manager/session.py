@@ -87,10 +87,11 @@ class ManagedSession:
         """How long the session has stood unused; 0 while it works."""
         if self.status == "busy":
             return 0.0
-        return max(0.0, (datetime.now(UTC) - self._last_activity).total_seconds())
+        return max(0.0, (datetime.now(UTC) - self.last_activity).total_seconds())
 
     @property
-    def _last_activity(self) -> datetime:
+    def last_activity(self) -> datetime:
+        """When it was last used (UTC)."""
         return max(self._used_at, self._kernel.last_activity)
 
     def info(self) -> SessionInfo:
@@ -111,10 +112,11 @@ class ManagedSession:
             owned=self._owned,
             forked_from=self.forked_from,
             age_seconds=(datetime.now(UTC) - self.created_at).total_seconds(),
-            last_activity=self._last_activity,
+            last_activity=self.last_activity,
             idle_seconds=self.idle_seconds,
             executions=self._kernel.executions,
             waiting=self._kernel.waiting,
+            clients=self.attached,
             memory_bytes=memory,
             cpu_seconds=cpu_seconds(pid),
         )

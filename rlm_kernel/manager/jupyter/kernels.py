@@ -90,12 +90,11 @@ class SessionKernels(AsyncMappingKernelManager):
 
 
 def _model(session: ManagedSession) -> dict[str, Any]:
-    details = session.details()
     return {
         "id": session.id,
         "name": NAME,
-        "last_activity": timestamp(details.last_activity),
-        "execution_state": details.status,
+        "last_activity": timestamp(session.last_activity),
+        "execution_state": session.status,
         "connections": session.attached,
     }
 
