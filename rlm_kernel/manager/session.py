@@ -99,7 +99,7 @@ class ManagedSession:
 
     @property
     def last_activity(self) -> datetime:
-        """When a request last began or ended, in UTC."""
+        """When it was last used (UTC)."""
         return max(self._used_at, self._kernel.last_activity)
 
     def info(self) -> SessionInfo:
@@ -124,7 +124,7 @@ class ManagedSession:
             idle_seconds=self.idle_seconds,
             executions=self._kernel.executions,
             waiting=self._kernel.waiting,
-            attached=self.attached,
+            clients=self.attached,
             memory_bytes=memory,
             cpu_seconds=cpu_seconds(pid),
         )

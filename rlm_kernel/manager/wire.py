@@ -81,9 +81,9 @@ class SessionDetails(SessionInfo):
     """A living session.
 
     `idle_seconds` counts towards `SESSION_TTL` and is 0 while it works. `waiting` requests stand in
-    line behind the one that is served; `attached` Jupyter clients look on. `memory_bytes` are those
-    that its process shares with no other, and `cpu_seconds` what that process has used: a restart
-    begins with a new one. `forked_from` is the session that it is a copy of.
+    line behind the one that is served, and `clients` of Jupyter's are attached. `memory_bytes` are
+    those that its process shares with no other, and `cpu_seconds` what that process has used: a
+    restart begins with a new one. `forked_from` is the session that it is a copy of.
     """
 
     status: Literal["idle", "busy"]
@@ -94,7 +94,7 @@ class SessionDetails(SessionInfo):
     idle_seconds: float
     executions: int
     waiting: int
-    attached: int
+    clients: int
     memory_bytes: int
     cpu_seconds: float
 

@@ -105,3 +105,12 @@ def test_an_owned_session_answers_a_shutdown_but_does_not_obey_it(
     assert client.get_control_msg(timeout=SECONDS)["content"]["status"] == "ok"
     client.stop_channels()
     assert run(http, session, "x")["result"] == "1"
+
+
+def test_the_details_count_those_who_are_attached(
+    http: httpx.Client, session: str, jupyter: BlockingKernelClient
+) -> None:
+    assert http.get(session).json()["clients"] == 1
+    jupyter.stop_channels()
+    while http.get(session).json()["clients"]:
+        threading.Event().wait(0.02)
