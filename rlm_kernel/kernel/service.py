@@ -54,7 +54,8 @@ log = logging.getLogger(__name__)
 class Service:
     """Answers requests, with the session where it takes one.
 
-    `emit` takes what the kernel has to say as if the running code had said it.
+    `emit` takes what the kernel has to say as if the running code had said it, and `executed` how
+    a cell ended and after how many seconds.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Service:
         mint: Mint,
         publisher: Publisher,
         emit: Callable[[Event], None],
+        executed: Callable[[str, float], None],
         subshells: Subshells,
     ) -> None:
         self.ports: Mapping[str, int] = {}
@@ -73,6 +75,7 @@ class Service:
         self._usage = Usage()
         self._publisher = publisher
         self._emit = emit
+        self._executed = executed
         self._subshells = subshells
 
     async def serve(self, request: Request) -> None:
@@ -190,15 +193,17 @@ class Service:
         reply = await self._ask_guest(request, asked.model_dump())
         state = self._told_state(request, reply)
         status = reply.content.get("status", "error")
+        seconds = perf_counter() - clock
         facts = {
             "started": started,
             "dependencies_met": True,
             "status": status,
             "state": state,
             "timed_out": reply.timed_out,
-            "duration_ms": round((perf_counter() - clock) * 1000, 3),
+            "duration_ms": round(seconds * 1000, 3),
         }
         self._reply(request, {"execution_count": 0, "payload": []} | reply.content, facts)
+        self._executed("timeout" if reply.timed_out else status, seconds)
         if status != "ok" and asked.stop_on_error and not asked.silent:
             self._publisher.drain()
             self._subshells.abort_behind(request)
