@@ -25,6 +25,10 @@ RLMKernelError
 │   ├── RouteNotFound
 │   ├── MethodNotAllowed
 │   ├── BodyTooLarge
+│   ├── HeadersTooLarge
+│   ├── RequestTooSlow
+│   ├── TooManyConnections
+│   ├── TooManyTries            of tokens that are none
 │   ├── SessionNotFound
 │   ├── SessionExpired
 │   ├── SessionBusy
@@ -228,6 +232,32 @@ class TooManySessions(ManagerError):
     def __init__(self, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class HeadersTooLarge(ManagerError):
+    """A request whose headers are larger, or more, than the manager takes."""
+
+    code = "headers_too_large"
+
+
+class RequestTooSlow(ManagerError):
+    """A request that did not arrive within the time that there is for it."""
+
+    code = "request_too_slow"
+
+
+class TooManyConnections(ManagerError):
+    """There are as many connections as there may be. `retry_after` is in seconds."""
+
+    code = "too_many_connections"
+    retry_after = 1
+
+
+class TooManyTries(ManagerError):
+    """Too many tokens that are none came from one address. `retry_after` is in seconds."""
+
+    code = "too_many_tries"
+    retry_after = 60
 
 
 class NotReady(ManagerError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 import uuid
 from collections import OrderedDict
 from datetime import UTC, datetime
 from functools import partial
 
 from rlm_kernel.errors import NotReady, SessionExpired, SessionNotFound, TooManySessions
+from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import timestamp
 from rlm_kernel.manager.zygotes import ZygoteKeeper
@@ -34,7 +36,9 @@ class Manager:
         max_sessions: int = 100,
         session_ttl: float = 3600.0,
         replay_bytes: int = 0,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self.max_sessions = max_sessions
         self.session_ttl = session_ttl
         self._zygotes = zygotes
@@ -55,6 +59,7 @@ class Manager:
         Raises TooManySessions, NotReady when closing down, ZygoteError and FetchError.
         """
         self._refuse_when_full()
+        started = time.perf_counter()
         self._arriving += 1
         try:
             process = await self._zygotes.spawn()
@@ -70,6 +75,8 @@ class Manager:
             raise NotReady("the manager is closing down")
         self._sessions[session.id] = session
         self._look_after(session, self.session_ttl)
+        session.observe(self._metrics)
+        self._metrics.session_created("new", time.perf_counter() - started)
         _log.info("session created", extra={"session_id": session.id})
         return session
 
@@ -85,6 +92,13 @@ class Manager:
         """Those that live, oldest first."""
         return list(self._sessions.values())
 
+    def count_busy(self) -> int:
+        return sum(session.status == "busy" for session in self.sessions())
+
+    def count_waiting(self) -> int:
+        """Requests that wait in line for their session."""
+        return sum(session.waiting for session in self.sessions())
+
     async def delete(self, session_id: str) -> None:
         """Kill a session. Raises SessionNotFound or SessionExpired.
 
@@ -93,6 +107,7 @@ class Manager:
         """
         session = self.get(session_id)
         self._forget(session)
+        self._metrics.session_ended("deleted")
         self._begin_to_end(session)
         await asyncio.sleep(0)  # a turn of the loop, in which the kill is sent
         _log.info("session deleted", extra={"session_id": session_id})
@@ -107,6 +122,7 @@ class Manager:
         sessions = self.sessions()
         for session in sessions:
             self._forget(session)
+            self._metrics.session_ended("shutdown" if self._closed else "deleted")
         await asyncio.gather(*(session.close() for session in sessions))
         _log.info("all sessions deleted", extra={"sessions": len(sessions)})
         return len(sessions)
@@ -140,6 +156,7 @@ class Manager:
             self._look_after(session, remaining)
             return
         self._forget(session)
+        self._metrics.session_ended("expired")
         self._remember(session)
         self._begin_to_end(session)
         _log.info("session expired", extra={"session_id": session.id})

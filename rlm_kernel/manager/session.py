@@ -10,6 +10,7 @@ from typing import Any, Literal
 from rlm_kernel import sandbox
 from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
 from rlm_kernel.kernel import Kernel, ZMQTransport
+from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.wire import SessionDetails, SessionInfo
 
 
@@ -41,9 +42,19 @@ class ManagedSession:
         self._used_at = self.created_at
         self._requests = 0
 
+    def observe(self, metrics: Metrics) -> None:
+        """Have what the session does and goes through counted from now on."""
+        self._session.observe(metrics)
+        self._kernel.on_executed = metrics.executed
+
     @property
     def status(self) -> Literal["idle", "busy"]:
         return "busy" if self._requests or self._kernel.status == "busy" else "idle"
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait in line."""
+        return self._kernel.waiting
 
     @property
     def idle_seconds(self) -> float:

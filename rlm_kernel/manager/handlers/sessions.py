@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from rlm_kernel import logs
 from rlm_kernel.manager.handlers.base import Handler
 from rlm_kernel.manager.handlers.body import read_body
 from rlm_kernel.manager.wire import Deleted, SessionList, SessionRequest
@@ -15,6 +16,7 @@ class NewSession(Handler):
     async def post(self) -> None:
         request = read_body(SessionRequest, self.body) if self.body else SessionRequest()
         session = await self.services.manager.create(owned=request.owned)
+        logs.bind(session_id=session.id)
         if self.client_gone:
             # Nobody learns its id, so nobody would ever delete it.
             await self.services.manager.delete(session.id)
