@@ -27,6 +27,10 @@ RLMKernelError
 │   ├── RouteNotFound
 │   ├── MethodNotAllowed
 │   ├── BodyTooLarge
+│   ├── HeadersTooLarge
+│   ├── RequestTooSlow
+│   ├── TooManyConnections
+│   ├── TooManyTries            of tokens that are none
 │   ├── SessionNotFound
 │   ├── SessionExpired
 │   ├── SessionBusy
@@ -246,6 +250,30 @@ class TooManySessions(TryLater):
     """The manager holds as many sessions as it may, until idleness closes one."""
 
     code = "too_many_sessions"
+
+
+class TooManyConnections(TryLater):
+    """There are as many connections as there may be, and each has a request."""
+
+    code = "too_many_connections"
+
+
+class TooManyTries(TryLater):
+    """Too many tokens that are none came from one address."""
+
+    code = "too_many_tries"
+
+
+class HeadersTooLarge(ManagerError):
+    """A request whose headers are larger, or more, than the manager takes."""
+
+    code = "headers_too_large"
+
+
+class RequestTooSlow(ManagerError):
+    """A request that did not arrive within the time that there is for it."""
+
+    code = "request_too_slow"
 
 
 class NotReady(TryLater):

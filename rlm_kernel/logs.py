@@ -2,7 +2,7 @@
 
 Modules log with the standard library (`logging.getLogger(__name__)`, fields in `extra=`); only
 a command's start calls `configure`. `bound` adds fields such as `session_id` to every line that
-is logged inside it.
+is logged inside it, `bind` to every later line of the task that calls it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from contextvars import Context
 from typing import Any, TextIO
 
 import structlog
+from structlog.contextvars import bind_contextvars as bind
 from structlog.contextvars import bound_contextvars as bound
 from structlog.types import EventDict, Processor
 
-__all__ = ["Scrubber", "bound", "configure"]
+__all__ = ["Scrubber", "bind", "bound", "configure", "context"]
 
 _HIDDEN = "***"
 _SECRET_FIELDS = frozenset({"token", "api_key", "authorization", "password", "key"})
@@ -52,6 +54,13 @@ class Scrubber:
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
         return _SECRET_TEXT.sub(rf"\g<1>{_HIDDEN}", text)
+
+
+def context(**fields: object) -> Context:
+    """A context of its own, in which every line has these fields and no others."""
+    fresh = Context()
+    fresh.run(bind, **fields)
+    return fresh
 
 
 def configure(

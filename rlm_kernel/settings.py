@@ -232,6 +232,17 @@ class ManagerSettings(SandboxSettings):
         validation_alias="RLM_KERNEL_MAX_FILE_BYTES",
         description="largest file that may be sent into a session",
     )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_METRICS_TOKEN",
+        description="secret that opens /metrics and nothing else",
+    )
+    max_connections: int = Field(
+        default=2048,
+        ge=8,
+        validation_alias="RLM_KERNEL_MAX_CONNECTIONS",
+        description="connections of HTTP clients that may be open at once",
+    )
     replay_bytes: int = Field(
         default=10 * 1024 * 1024,
         ge=0,

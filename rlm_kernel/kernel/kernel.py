@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
+from rlm_kernel import logs
 from rlm_kernel.errors import SubshellError
 from rlm_kernel.kernel.caller import Caller, Nobody
 from rlm_kernel.kernel.contents import ExecuteContent, ShutdownContent
@@ -39,9 +40,10 @@ class Kernel:
     order in which they came; control requests never wait. `executions` counts the cells that have
     run, `last_activity` is when a request last began or ended (UTC). `on_shutdown(restart)` is
     awaited when a client has asked for a shutdown, after it was answered; without one the kernel
-    restarts or closes itself. `replay` holds the latest of what was published, as much as
-    `replay_bytes` allow. The kernel of a forked session starts with the replay of the one that it
-    was `forked_from`.
+    restarts or closes itself. `on_executed(status, seconds)` is called once a cell was answered: it
+    was `ok`, `error` or `timeout`. What the session is the cause of is logged in `context`, which
+    names it. `replay` holds the latest of what was published, as much as `replay_bytes` allow. The
+    kernel of a forked session starts with the replay of the one that it was `forked_from`.
     """
 
     def __init__(
@@ -56,18 +58,25 @@ class Kernel:
         self.executions = 0
         self.last_activity = datetime.now(UTC)
         self.on_shutdown: Callable[[bool], Awaitable[None]] = self._shut_down
+        self.on_executed: Callable[[str, float], None] = lambda status, seconds: None
         self.mint = Mint()
+        self.context = logs.context(session_id=self.kernel_id)
         self._session = session
-        self._session.on_event = self._on_event
+        self._session.on_event = lambda event: self.context.copy().run(self._on_event, event)
         self._publisher = Publisher(self.mint)
         self.replay: Replay = forked_from.replay.copy() if forked_from else Replay(replay_bytes)
         if replay_bytes:
             self._publisher.attach(self.replay)
         self._questions = Questions(session, self.mint)
         self._origins: Origins = Origins(after=forked_from._origins if forked_from else None)
-        self._line = Subshells(self._serve)
+        self._line = Subshells(self._serve, self.context)
         self._service = Service(
-            session, self.mint, self._publisher, emit=self._on_event, subshells=self._line
+            session,
+            self.mint,
+            self._publisher,
+            emit=self._on_event,
+            executed=lambda status, seconds: self.on_executed(status, seconds),
+            subshells=self._line,
         )
         if forked_from:
             self._service.untold_loss = forked_from._service.untold_loss

@@ -55,7 +55,8 @@ class Service:
     """Answers requests, with the session where it takes one.
 
     `emit` takes what the kernel has to say as if the running code had said it. `untold_loss` is
-    whether the variables were lost and no cell has been told.
+    whether the variables were lost and no cell has been told. `executed` takes how a cell ended
+    and after how many seconds.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Service:
         mint: Mint,
         publisher: Publisher,
         emit: Callable[[Event], None],
+        executed: Callable[[str, float], None],
         subshells: Subshells,
     ) -> None:
         self.ports: Mapping[str, int] = {}
@@ -74,6 +76,7 @@ class Service:
         self._usage = Usage()
         self._publisher = publisher
         self._emit = emit
+        self._executed = executed
         self._subshells = subshells
 
     async def serve(self, request: Request) -> None:
@@ -191,15 +194,17 @@ class Service:
         reply = await self._ask_guest(request, asked.model_dump())
         state = self._told_state(request, reply)
         status = reply.content.get("status", "error")
+        seconds = perf_counter() - clock
         facts = {
             "started": started,
             "dependencies_met": True,
             "status": status,
             "state": state,
             "timed_out": reply.timed_out,
-            "duration_ms": round((perf_counter() - clock) * 1000, 3),
+            "duration_ms": round(seconds * 1000, 3),
         }
         self._reply(request, {"execution_count": 0, "payload": []} | reply.content, facts)
+        self._executed("timeout" if reply.timed_out else status, seconds)
         if status != "ok" and asked.stop_on_error and not asked.silent:
             self._publisher.drain()
             self._subshells.abort_behind(request)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from rlm_kernel.errors import SubshellError
 from rlm_kernel.kernel.request import Request, RequestLine
@@ -17,11 +18,13 @@ class Subshells:
     """The main shell's line, and one for each subshell that clients have created.
 
     The session runs one request at a time. Those of a subshell wait for the one that runs, but for
-    none that waits in another line; lines take turns.
+    none that waits in another line; lines take turns. Whoever put it in, a request is served in
+    `context`.
     """
 
-    def __init__(self, serve: Callable[[Request], Awaitable[None]]) -> None:
+    def __init__(self, serve: Callable[[Request], Awaitable[None]], context: Context) -> None:
         self._serve = serve
+        self._context = context
         self._main = RequestLine(serve)
         self._lines: dict[str, RequestLine] = {}
         self._leaving: list[RequestLine] = []
@@ -58,7 +61,7 @@ class Subshells:
 
     def put(self, request: Request) -> None:
         """Puts a request in the line that its header names. Raises SubshellError."""
-        self._line_of(request).put(request)
+        self._context.copy().run(self._line_of(request).put, request)
 
     def discard(self, request: Request) -> None:
         """Takes a request out of its line; one that is being served stays."""

@@ -73,7 +73,7 @@ class ZMQTransport:
     def connection_info(self) -> dict[str, Any]:
         """What a connection file holds; binds the ports when that has not been done."""
         if not self._sockets:
-            self._bind()
+            self._kernel.context.copy().run(self._bind)
         return self._connection.as_dict()
 
     def close(self) -> None:

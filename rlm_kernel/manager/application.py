@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
+import re
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
 from rlm_kernel.errors import RLMKernelError
-from rlm_kernel.manager.handlers import execute, files, health, sessions
+from rlm_kernel.manager.access import AccessLog
+from rlm_kernel.manager.answer_headers import AnswerHeaders
+from rlm_kernel.manager.handlers import execute, files, health, metrics, sessions
 from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, UnknownRoute
 from rlm_kernel.manager.jupyter.entrance import Entrance
 from rlm_kernel.manager.jupyter.loading import LateRoutes
-
-_log = logging.getLogger("rlm_kernel.manager.access")
 
 _SESSION = r"/session/([^/]+)"
 ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
@@ -29,7 +29,9 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/sessions", sessions.AllSessions),
     (r"/health", health.Alive),
     (r"/ready", health.Ready),
+    (r"/metrics", metrics.Scrape),
 )
+_PROBES = (health.Alive, health.Ready, metrics.Scrape)
 
 
 class ManagerApplication(Application):
@@ -45,7 +47,8 @@ class ManagerApplication(Application):
             [(path, handler, given) for path, handler in ROUTES],
             default_handler_class=UnknownRoute,
             default_handler_args=given,
-            log_function=_log_request,
+            log_function=AccessLog(services.metrics, _route_names(), _PROBES),
+            transforms=[AnswerHeaders],
         )
         self.late = LateRoutes(services)
         self._services = services
@@ -69,14 +72,10 @@ class ManagerApplication(Application):
         return self.get_handler_delegate(request, Refusal, given)
 
 
-def _log_request(handler: RequestHandler) -> None:
-    # Probes come every few seconds for as long as the manager lives.
-    level = logging.DEBUG if isinstance(handler, health.Alive | health.Ready) else logging.INFO
-    request = handler.request
-    _log.log(
-        level,
-        "%s %s",
-        request.method,
-        request.path,
-        extra={"status": handler.get_status(), "ms": round(request.request_time() * 1000, 2)},
-    )
+def _route_names() -> dict[type[RequestHandler], str]:
+    """`/session/{id}/files/{path}` for the handler behind it."""
+    names = {}
+    for pattern, handler in ROUTES:
+        named = re.sub(r"\(\[\^/\]\+\)", "{id}", pattern)
+        names[handler] = re.sub(r"\(\.[*+]\)", "{path}", named)
+    return names

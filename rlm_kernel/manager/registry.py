@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from rlm_kernel.errors import NotReady, SessionExpired, SessionNotFound, TooManySessions
+from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import timestamp
 from rlm_kernel.manager.zygotes import ZygoteKeeper
@@ -37,7 +38,9 @@ class Manager:
         max_sessions: int = 100,
         session_ttl: float = 3600.0,
         replay_bytes: int = 0,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self.max_sessions = max_sessions
         self.session_ttl = session_ttl
         self._zygotes = zygotes
@@ -59,12 +62,14 @@ class Manager:
         """
         session_id = str(uuid.uuid4())
         end = partial(self._end, session_id)
+        started = time.perf_counter()
         with self._room_for_one():
             process = await self._zygotes.spawn()
             session = ManagedSession(
                 process, session_id, end, owned=owned, replay_bytes=self._replay_bytes
             )
         await self._welcome(session)
+        self._metrics.session_created("new", time.perf_counter() - started)
         _log.info("session created", extra={"session_id": session.id})
         return session
 
@@ -77,11 +82,13 @@ class Manager:
         original = self.get(original_id)
         session_id = str(uuid.uuid4())
         end = partial(self._end, session_id)
+        started = time.perf_counter()
         with self._room_for_one():
             session = await original.fork(
                 session_id, end, owned=owned, replay_bytes=self._replay_bytes
             )
         await self._welcome(session)
+        self._metrics.session_created("fork", time.perf_counter() - started)
         _log.info("session forked", extra={"session_id": session.id, "forked_from": original_id})
         return session
 
@@ -103,6 +110,7 @@ class Manager:
             self.refuse_when_closing()
         self._sessions[session.id] = session
         self._look_after(session, self.session_ttl)
+        session.observe(self._metrics)
 
     def get(self, session_id: str) -> ManagedSession:
         """The session of this id. Raises SessionNotFound or SessionExpired."""
@@ -116,6 +124,13 @@ class Manager:
         """Those that live, oldest first."""
         return list(self._sessions.values())
 
+    def count_busy(self) -> int:
+        return sum(session.status == "busy" for session in self.sessions())
+
+    def count_waiting(self) -> int:
+        """Requests that wait in line for their session."""
+        return sum(session.waiting for session in self.sessions())
+
     async def delete(self, session_id: str) -> None:
         """Kill a session. Raises SessionNotFound or SessionExpired.
 
@@ -124,6 +139,7 @@ class Manager:
         """
         session = self.get(session_id)
         self._forget(session)
+        self._metrics.session_ended("deleted")
         self._begin_to_end(session)
         await asyncio.sleep(0)  # a turn of the loop, in which the kill is sent
         _log.info("session deleted", extra={"session_id": session_id})
@@ -138,6 +154,7 @@ class Manager:
         sessions = self.sessions()
         for session in sessions:
             self._forget(session)
+            self._metrics.session_ended("deleted" if self._ends_at is None else "shutdown")
         await asyncio.gather(*(session.close() for session in sessions))
         _log.info("all sessions deleted", extra={"sessions": len(sessions)})
         return len(sessions)
@@ -186,6 +203,7 @@ class Manager:
             self._look_after(session, remaining)
             return
         self._forget(session)
+        self._metrics.session_ended("expired")
         self._remember(session)
         self._begin_to_end(session)
         _log.info("session expired", extra={"session_id": session.id})

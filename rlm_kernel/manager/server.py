@@ -12,14 +12,19 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from tornado.httpserver import HTTPServer
+from pydantic import SecretStr
 from tornado.netutil import bind_sockets
 
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.kernel.zmq_transport import shared_context
 from rlm_kernel.manager.application import ManagerApplication
+from rlm_kernel.manager.connections import Connections
 from rlm_kernel.manager.door import Door, is_loopback
 from rlm_kernel.manager.handlers.base import Services
+from rlm_kernel.manager.housekeeping import Housekeeping
+from rlm_kernel.manager.http_server import ManagerHTTPServer
+from rlm_kernel.manager.metrics import Metrics
+from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.stop import Stop
 from rlm_kernel.manager.traffic import Traffic
@@ -29,9 +34,7 @@ from rlm_kernel.settings import ManagerSettings
 
 _log = logging.getLogger(__name__)
 
-_IDLE_CONNECTION_SECONDS = 300.0
 _LAST_ANSWERS_SECONDS = 2.0
-_ANY_SIZE = 1 << 62
 
 
 class ManagerServer:
@@ -51,10 +54,11 @@ class ManagerServer:
         self._settings = settings
         self._sockets = _bind(settings)
         self._traffic = Traffic()
+        self.metrics = Metrics()
         self.zygotes = ZygoteKeeper(
             partial(
                 ZygoteRotation.begin,
-                start_zygote or _starter(settings),
+                start_zygote or _starter(settings, self.metrics),
                 settings.zygote_sessions,
                 settings.zygote_seconds,
             )
@@ -64,12 +68,14 @@ class ManagerServer:
             max_sessions=settings.max_sessions,
             session_ttl=settings.session_ttl,
             replay_bytes=settings.replay_bytes,
+            metrics=self.metrics,
         )
-        self._http = HTTPServer(
-            ManagerApplication(self._services()),
-            # The handlers check sizes themselves, to answer and not merely hang up.
-            max_body_size=_ANY_SIZE,
-            idle_connection_timeout=_IDLE_CONNECTION_SECONDS,
+        self._watch_sessions()
+        connections = Connections(settings.max_connections, self.metrics.connection_closed)
+        self.metrics.watch("http_connections", "Connections that are open.", connections.__len__)
+        self._housekeeping = Housekeeping(connections.sweep, self.metrics.loop_lag.observe)
+        self._http = ManagerHTTPServer(
+            ManagerApplication(self._services()), connections=connections
         )
 
     @property
@@ -81,6 +87,7 @@ class ManagerServer:
 
     async def __aenter__(self) -> Self:
         self._http.add_sockets(self._sockets)
+        self._housekeeping.begin()
         return self
 
     async def __aexit__(
@@ -101,14 +108,25 @@ class ManagerServer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._traffic.quiet(), _LAST_ANSWERS_SECONDS)
         await self._http.close_all_connections()
+        self._housekeeping.end()
+
+    def _watch_sessions(self) -> None:
+        watch, manager = self.metrics.watch, self.manager
+        watch("sessions", "Sessions that live.", lambda: len(manager))
+        watch("sessions_limit", "Sessions that may live at once.", lambda: manager.max_sessions)
+        watch("sessions_busy", "Sessions with a request that runs or waits.", manager.count_busy)
+        watch("requests_waiting", "Requests in line for a session.", manager.count_waiting)
 
     def _services(self) -> Services:
         settings = self._settings
         return Services(
             manager=self.manager,
             zygotes=self.zygotes,
-            door=Door(_token(settings)),
+            door=Door(_secret(settings.token)),
             traffic=self._traffic,
+            metrics=self.metrics,
+            metrics_token=_secret(settings.metrics_token),
+            readiness=Readiness(self.zygotes),
             max_body_bytes=settings.max_body_bytes,
             max_file_bytes=settings.max_file_bytes,
             max_timeout=settings.max_timeout,
@@ -151,18 +169,19 @@ def _allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _starter(settings: ManagerSettings) -> Callable[[], Awaitable[Zygote]]:
+def _starter(settings: ManagerSettings, metrics: Metrics) -> Callable[[], Awaitable[Zygote]]:
     return partial(
         Zygote.start,
         Limits.of(settings),
         pyodide_url=settings.pyodide_url,
         require_seal=settings.require_seal,
         preload=settings.preload,
+        observer=metrics,
     )
 
 
-def _token(settings: ManagerSettings) -> str | None:
-    return settings.token.get_secret_value() if settings.token else None
+def _secret(setting: SecretStr | None) -> str | None:
+    return setting.get_secret_value() if setting else None
 
 
 def _bind(settings: ManagerSettings) -> list[socket.socket]:

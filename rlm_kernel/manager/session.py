@@ -12,6 +12,7 @@ from rlm_kernel import sandbox
 from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
 from rlm_kernel.kernel import Kernel, ZMQTransport
 from rlm_kernel.kernel.usage import cpu_seconds, memory_bytes
+from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.wire import SessionDetails, SessionInfo
 
 
@@ -59,6 +60,11 @@ class ManagedSession:
         self._visitors: list[Visitor] = []
         self._unused = asyncio.Event()
 
+    def observe(self, metrics: Metrics) -> None:
+        """Have what the session does and goes through counted from now on."""
+        self._session.observe(metrics)
+        self._kernel.on_executed = metrics.executed
+
     @property
     def status(self) -> Literal["idle", "busy"]:
         return "busy" if self._requests or self._kernel.status == "busy" else "idle"
@@ -89,6 +95,11 @@ class ManagedSession:
         """Idempotent."""
         if visitor in self._visitors:
             self._visitors.remove(visitor)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait in line."""
+        return self._kernel.waiting
 
     @property
     def idle_seconds(self) -> float:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rlm_kernel.sandbox.events import Event, Reply, State
     from rlm_kernel.sandbox.file_transfer import Upload
     from rlm_kernel.sandbox.limits import Limits
+    from rlm_kernel.sandbox.observer import Observer
+    from rlm_kernel.sandbox.process import Cause
     from rlm_kernel.sandbox.rotation import ZygoteRotation
     from rlm_kernel.sandbox.sandbox import Sandbox
     from rlm_kernel.sandbox.session import Session
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Capture",
+    "Cause",
     "Event",
     "ExecutionError",
     "ExecutionResult",
     "Limits",
+    "Observer",
     "Reply",
     "Sandbox",
     "Session",
@@ -36,10 +40,12 @@ __all__ = [
 
 _HOMES = {
     "Capture": "capture",
+    "Cause": "process",
     "Event": "events",
     "ExecutionError": "capture",
     "ExecutionResult": "capture",
     "Limits": "limits",
+    "Observer": "observer",
     "Reply": "events",
     "Sandbox": "sandbox",
     "Session": "session",

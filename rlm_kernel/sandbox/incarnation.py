@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 from rlm_kernel.errors import SandboxClosed
 from rlm_kernel.sandbox.events import State
+from rlm_kernel.sandbox.observer import Observer
 from rlm_kernel.sandbox.process import SessionProcess
 from rlm_kernel.sandbox.standby import Standby
+
+log = logging.getLogger(__name__)
 
 
 class ProcessSource(Protocol):
@@ -32,7 +36,9 @@ class Incarnation:
         self.process = process
         self.standby = Standby()
         self.untold: State = "kept"
+        self.observer = Observer()
         self._mourned: SessionProcess | None = None
+        self._dismissed: SessionProcess | None = None
         self._ends = 0
         self._closed = False
 
@@ -76,6 +82,16 @@ class Incarnation:
         else:
             self.process = standby
             self.untold = "lost" if self.untold == "lost" else "rolled_back"
+        if self._mourned is not self._dismissed:
+            self._report(self._mourned, "rolled_back" if standby else "lost")
+
+    def _report(self, process: SessionProcess, state: State) -> None:
+        cause, reason = process.cause, process.ended.result()
+        log.warning(
+            "a session's process ended",
+            extra={"cause": cause, "reason": reason, "state": state, "pid": process.pid},
+        )
+        self.observer.process_ended(cause, state)
 
     def tell(self) -> State:
         """What became of the variables since this was last asked."""
@@ -106,6 +122,7 @@ class Incarnation:
         Both are killed at once, and then waited for.
         """
         self._ends += 1
+        self._dismissed = self.process
         self.process.kill(reason)
         self.standby.drop()
         await asyncio.gather(self.process.ended, self.standby.ended())

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
 from collections.abc import Callable
+from typing import Literal
 
 from rlm_kernel.guest.frames import Frame, FrameDecoder, FrameError
 from rlm_kernel.sandbox.line_sockets import LineSockets, descriptors, line_sockets
 from rlm_kernel.sandbox.listener import AWAKE, COPY, PACKET_BYTES, interrupt_packet
 from rlm_kernel.sandbox.sender import ask_for_senders, sender_of_packet
 
-log = logging.getLogger(__name__)
+Cause = Literal["killed", "protocol", "exited"]
+"""Why a process ended: by its owner, over what it sent, or of itself (also by others' hands)."""
 
 FRAMES_AT_ONCE = 64
 SECONDS_AT_ONCE = 0.005
@@ -59,6 +60,7 @@ class SessionProcess(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._rest = REST
         self._reason: str | None = None
+        self._cause: Cause = "exited"
 
     @classmethod
     async def connect(cls, pid: int, sockets: LineSockets) -> SessionProcess:
@@ -115,9 +117,15 @@ class SessionProcess(asyncio.Protocol):
         with contextlib.suppress(OSError):  # it is ending, or has not read any for long
             self._control.send(interrupt_packet(request_id))
 
-    def kill(self, reason: str) -> None:
+    @property
+    def cause(self) -> Cause:
+        """Why it ended, once it has."""
+        return self._cause
+
+    def kill(self, reason: str, cause: Cause = "killed") -> None:
         """Ends the process at once; `reason` is what `ended` will say. Idempotent."""
-        self._reason = self._reason or reason
+        if self._reason is None:
+            self._reason, self._cause = reason, cause
         self._send_kill()
         if self._transport is not None:
             self._transport.abort()
@@ -145,8 +153,7 @@ class SessionProcess(asyncio.Protocol):
                     self._loop.call_later(min(taken * self._rest, REST_MAX_S), self._handle)
                     return
         except FrameError as error:
-            log.warning("session process %d broke the protocol: %s", self.pid, error)
-            self.kill(f"it broke the protocol with its owner: {error}")
+            self.kill(f"it broke the protocol with its owner: {error}", "protocol")
         else:
             self._transport.resume_reading()
 
@@ -156,7 +163,8 @@ class SessionProcess(asyncio.Protocol):
     def _take(self, frame: Frame) -> None:
         if frame.kind == "exited":
             # Its last word, also where the guest has written it: nothing after it is heard.
-            self.kill(f"it ended by itself ({str(frame.content.get('reason'))[:REASON_MAX]})")
+            last_word = str(frame.content.get("reason"))[:REASON_MAX]
+            self.kill(f"it ended by itself ({last_word})", "exited")
         else:
             self.on_frame(frame)
 

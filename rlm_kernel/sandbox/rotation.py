@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from rlm_kernel.errors import SandboxClosed
 from rlm_kernel.sandbox.process import SessionProcess
@@ -93,7 +94,7 @@ class ZygoteRotation:
         process = await zygote.fork()
         self._forks += 1
         if self._succession is None and self._is_due():
-            self._succession = asyncio.ensure_future(self._succeed())
+            self._succession = asyncio.create_task(self._succeed(), context=Context())
         return process
 
     def _is_due(self) -> bool:
@@ -116,6 +117,7 @@ class ZygoteRotation:
         self._retired = {zygote for zygote in self._retired if zygote.lives} | {old}
         old.retire()
         log.info("a new zygote has taken over")
+        successor.observer.zygote_succeeded()
 
 
 class _Lineage:

@@ -16,6 +16,7 @@ from rlm_kernel.sandbox.events import Event, Reply, State, is_event, is_reply
 from rlm_kernel.sandbox.file_transfer import FileTransfer, Upload
 from rlm_kernel.sandbox.incarnation import Incarnation, ProcessSource
 from rlm_kernel.sandbox.limits import Limits
+from rlm_kernel.sandbox.observer import Observer
 from rlm_kernel.sandbox.output_meter import OutputMeter
 from rlm_kernel.sandbox.process import SessionProcess
 from rlm_kernel.sandbox.time_limit import TimeLimit, ran_longer_than
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 STANDBY_DELAY = 0.01
 """Seconds a session stands idle before it is copied: cells in quick succession pay nothing."""
 
+SHOWN_KIND = 80
 
 FILE_PATIENCE = 10.0
 """Seconds that a session between cells has to serve a piece of a file. One that is busy with a task
@@ -42,6 +44,7 @@ class Session:
     def __init__(self, source: ProcessSource, limits: Limits, process: SessionProcess) -> None:
         self.on_event: Callable[[Event], None] | None = None
         self._limits = limits
+        self._observer = Observer()
         self._incarnation = Incarnation(source, process)
         self._files = FileTransfer(self._exchange)
         self._meter = OutputMeter(limits)
@@ -62,6 +65,10 @@ class Session:
     def pid(self) -> int:
         """The process that the session runs in now."""
         return self._incarnation.process.pid
+
+    def observe(self, observer: Observer) -> None:
+        """Has `observer` be told of what the session goes through from now on."""
+        self._observer = self._incarnation.observer = observer
 
     @property
     def has_standby(self) -> bool:
@@ -279,6 +286,7 @@ class Session:
 
     def _take(self, frame: Frame) -> None:
         if is_event(frame.kind, frame.content):
+            self._observer.sent(frame.wire_bytes)
             event = Event(frame.kind, frame.request_id, frame.content, frame.buffers)
             for admitted in self._meter.admit(event, frame.wire_bytes):
                 self._pass_on(admitted)
@@ -290,7 +298,8 @@ class Session:
                 if (frame.request_id, frame.kind) == (request_id, kind) and not answer.done():
                     answer.set_result(frame)
         else:
-            self._incarnation.process.kill(f"it sent {frame.kind!r} in a form that no session has")
+            reason = f"it sent {frame.kind[:SHOWN_KIND]!r} in a form that no session has"
+            self._incarnation.process.kill(reason, "protocol")
 
     def _pass_on(self, event: Event) -> None:
         if event.kind == "input_request":

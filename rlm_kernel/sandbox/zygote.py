@@ -11,12 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from rlm_kernel.errors import SandboxClosed, ZygoteError, error_class
 from rlm_kernel.sandbox.limits import Limits
 from rlm_kernel.sandbox.line_sockets import CONTROL_BYTES, descriptors, line_sockets
+from rlm_kernel.sandbox.observer import Observer
 from rlm_kernel.sandbox.process import SessionProcess
 from rlm_kernel.sandbox.session import Session
 
@@ -43,8 +45,10 @@ class Zygote:
         preload: Sequence[str] = (),
         *,
         shared: bool = True,
+        observer: Observer | None = None,
     ) -> None:
         self.limits = limits
+        self.observer = observer or Observer()
         self.unsealed: tuple[str, ...] = ()
         self.preloading: tuple[str, ...] = ()
         self._preload = tuple(preload)
@@ -66,6 +70,7 @@ class Zygote:
         require_seal: bool = False,
         preload: Sequence[str] = (),
         shared: bool = True,
+        observer: Observer | None = None,
     ) -> Zygote:
         """Boots the guest, which takes seconds, and minutes where Pyodide must be fetched first.
 
@@ -74,7 +79,9 @@ class Zygote:
         and its sessions share less memory. Raises FetchError, PackageError, or ZygoteError, also
         where the seal is required and this kernel lacks a layer of it.
         """
-        zygote = cls(limits or Limits(), pyodide_url, require_seal, preload, shared=shared)
+        zygote = cls(
+            limits or Limits(), pyodide_url, require_seal, preload, shared=shared, observer=observer
+        )
         async with zygote._turn:
             await zygote._boot()
         return zygote
@@ -125,7 +132,7 @@ class Zygote:
             try:
                 process = await self._ask_for_fork()
             except OSError:  # it is gone, or has just gone
-                self._end()
+                self._mourn()
                 await self._boot()
                 process = await self._ask_for_fork()
             self.track(process)
@@ -163,7 +170,14 @@ class Zygote:
         process.wake()
         return process
 
+    def _mourn(self) -> None:
+        if self._process is not None:
+            log.warning("the zygote died: it starts anew", extra={"pid": self._process.pid})
+            self.observer.zygote_died()
+        self._end()
+
     async def _boot(self) -> None:
+        started = time.perf_counter()
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
         arguments = [str(theirs.fileno()), self.limits.to_json()]
@@ -191,6 +205,7 @@ class Zygote:
             if isinstance(error, OSError):
                 raise ZygoteError(f"the zygote did not start: {error}") from error
             raise
+        self.observer.zygote_booted(time.perf_counter() - started)
         self.unsealed, self.preloading = tuple(ready["unsealed"]), tuple(ready["preloading"])
         if self.unsealed:
             names = ", ".join(self.unsealed)

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from rlm_kernel.manager.wire import ExecutionResult
+from tests.manager.process import ManagerProcess
 from tests.sandbox.sessions import DEAF
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -144,13 +145,16 @@ def test_a_cell_that_takes_too_long_is_stopped_and_keeps_its_variables(
     assert run(http, session, "x").result == "7"
 
 
-def test_a_cell_that_must_be_killed_costs_the_variables_and_says_so(
-    http: httpx.Client, session: str
-) -> None:
-    run(http, session, f"x = 7\n{DEAF}")
-    result = run(http, session, "while True: pass", timeout=0.5)
-    assert (result.status, result.state) == ("timeout", "lost")
-    assert run(http, session, "'x' in globals()").result == "False"
+def test_without_a_standby_a_cell_that_must_be_killed_costs_the_variables_and_says_so() -> None:
+    with (
+        ManagerProcess(environment={"RLM_KERNEL_STANDBY": "0"}) as manager,
+        httpx.Client(base_url=manager.url, trust_env=False, timeout=60) as http,
+    ):
+        session = f"/session/{http.post('/session').json()['session_id']}"
+        run(http, session, f"x = 7\n{DEAF}")
+        result = run(http, session, "while True: pass", timeout=0.5)
+        assert (result.status, result.state) == ("timeout", "lost")
+        assert run(http, session, "'x' in globals()").result == "False"
 
 
 def test_a_cell_that_ends_its_process_says_so(http: httpx.Client, session: str) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.manager.process import ManagerProcess
+from tests.manager.scrape import scrape
 from tests.processes import alive
 
 TTL = 1.0
@@ -65,6 +66,12 @@ def test_an_idle_session_expires_and_its_answer_says_when_and_why(
     while alive(small_manager.descendants()) != small_manager.children():  # a moment later
         threading.Event().wait(0.02)
     assert small_manager.children()
+
+
+def test_expired_sessions_are_counted(http: httpx.Client) -> None:
+    before = scrape(http)["sessions_ended_total expired"]
+    wait_until_gone(http, create(http))
+    assert scrape(http)["sessions_ended_total expired"] > before
 
 
 def test_an_expired_session_makes_room(http: httpx.Client) -> None:

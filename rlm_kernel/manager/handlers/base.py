@@ -16,6 +16,8 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from rlm_kernel import errors
 from rlm_kernel.manager.door import Door
 from rlm_kernel.manager.faults import body_of, status_of
+from rlm_kernel.manager.metrics import Metrics
+from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.traffic import Traffic
 from rlm_kernel.manager.zygotes import ZygoteKeeper
@@ -33,6 +35,9 @@ class Services:
     zygotes: ZygoteKeeper
     door: Door
     traffic: Traffic
+    metrics: Metrics
+    metrics_token: str | None
+    readiness: Readiness
     max_body_bytes: int
     max_file_bytes: int
     max_timeout: float
@@ -131,7 +136,8 @@ class Handler(RequestHandler):
     def set_default_headers(self) -> None:
         self.set_header("Server", "rlm-kernel")
         self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
+        # No answer is a page, not even a file of a session that would like to be one.
+        self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
 
     def compute_etag(self) -> None:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rlm_kernel.errors import BadRequest
-from rlm_kernel.logs import bound
 from rlm_kernel.manager.handlers.base import Handler
 from rlm_kernel.manager.handlers.body import read_body
 from rlm_kernel.manager.wire import ExecuteRequest
@@ -15,10 +14,7 @@ class Execute(Handler):
     async def post(self, session_id: str) -> None:
         session = self.services.manager.get(session_id)
         request = self._request()
-        with bound(session_id=session_id):
-            result = await session.execute(
-                request.code, timeout=request.timeout, queue=request.queue
-            )
+        result = await session.execute(request.code, timeout=request.timeout, queue=request.queue)
         self.answer(result)
 
     def _request(self) -> ExecuteRequest:

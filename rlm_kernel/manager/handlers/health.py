@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rlm_kernel import __version__
 from rlm_kernel.manager.handlers.base import Handler
-from rlm_kernel.manager.readiness import prove_ready
 from rlm_kernel.manager.wire import Health
 
 
@@ -26,8 +25,8 @@ class Alive(Handler):
 
 
 class Ready(Handler):
-    """`/ready`"""
+    """`/ready`. Those who ask at once, or within a second, get one and the same proof."""
 
     async def get(self) -> None:
         self.services.manager.refuse_when_closing()
-        self.answer(await prove_ready(self.services.zygotes))
+        self.answer(await self.services.readiness.prove())

@@ -6,6 +6,7 @@ import json
 from functools import partial
 from typing import Protocol
 
+from rlm_kernel import logs
 from rlm_kernel.manager.handlers.base import Handler
 from rlm_kernel.manager.handlers.body import read_body
 from rlm_kernel.manager.session import ManagedSession
@@ -24,6 +25,7 @@ class Creation(Handler):
     async def begin(self, create: Create) -> None:
         request = read_body(SessionRequest, self.body) if self.body else SessionRequest()
         session = await create(owned=request.owned)
+        logs.bind(session_id=session.id)
         if self.client_gone:
             # Nobody learns its id, so nobody would ever delete it.
             await self.services.manager.delete(session.id)

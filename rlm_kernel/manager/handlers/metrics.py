@@ -1,0 +1,29 @@
+"""The counts, for those who scrape them."""
+
+from __future__ import annotations
+
+import hmac
+
+from rlm_kernel.manager.handlers.base import Handler
+from rlm_kernel.manager.metrics import CONTENT_TYPE
+
+
+class Scrape(Handler):
+    """`/metrics`. RLM_KERNEL_METRICS_TOKEN opens this and nothing else."""
+
+    @property
+    def token_needed(self) -> bool:  # type: ignore[override]
+        return not self._shows_scrape_token()
+
+    def get(self) -> None:
+        self.set_header("Content-Type", CONTENT_TYPE)
+        self.finish(self.services.metrics.text())
+
+    def _shows_scrape_token(self) -> bool:
+        expected = self.services.metrics_token
+        scheme, _, shown = self.request.headers.get("Authorization", "").partition(" ")
+        return (
+            expected is not None
+            and scheme.lower() == "bearer"
+            and hmac.compare_digest(shown.strip().encode(), expected.encode())
+        )
