@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
+from types import ModuleType
+from typing import cast
 
 from tornado.web import Application
 
@@ -18,6 +22,9 @@ Extension = Callable[[Application, Services], None]
 """Adds routes of its own to an application that has Jupyter Server's already."""
 
 JUPYTER = "rlm_kernel.manager.jupyter.mount"
+SLOW_EXTRA = "rfc3987_syntax"
+"""jsonschema imports it where it is there, to check whether texts are IRIs. Nothing here asks for
+that, and it takes most of the time of the whole import: it compiles a grammar."""
 PREFIXES = ("/api", "/kernelspecs")
 
 
@@ -58,8 +65,31 @@ class LateRoutes:
 
     async def _load(self, application: Application) -> None:
         started = time.perf_counter()
-        modules = [await asyncio.to_thread(import_module, name) for name in self._modules]
+        with _frequent_turns(), _without(SLOW_EXTRA):
+            modules = [await asyncio.to_thread(import_module, name) for name in self._modules]
         for module in modules:
             module.mount(application, self._services)
         seconds = round(time.perf_counter() - started, 3)
         _log.info("the routes of Jupyter Server are there", extra={"seconds": seconds})
+
+
+@contextlib.contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Has a module that is not imported yet seem not to be installed."""
+    absent = sys.modules.setdefault(module, cast(ModuleType, None)) is None
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules[module]
+
+
+@contextlib.contextmanager
+def _frequent_turns() -> Iterator[None]:
+    """Has the event loop wait for the importing thread a tenth as long as it would."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(before / 10)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
