@@ -9,5 +9,5 @@ def use_interruptible() -> None:
 
     from IPython.core import debugger
 
-    debugger.Pdb = pdb.Pdb = debugger.InterruptiblePdb  # type: ignore[misc]
-    pdb.set_trace = debugger.set_trace  # type: ignore[assignment]
+    debugger.Pdb = pdb.Pdb = debugger.InterruptiblePdb  # type: ignore[assignment,misc]
+    pdb.set_trace = debugger.set_trace
