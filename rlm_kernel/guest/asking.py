@@ -28,12 +28,13 @@ class Asker:
         self._events = events
         self._numbers = itertools.count(1)
 
-    def ask(self, prompt: str, *, password: bool = False, **extra: Any) -> str:
+    def ask(self, prompt: str, *, caller: str, password: bool = False, **extra: Any) -> str:
+        """The answer. Raises StdinNotImplementedError, in ipykernel's words, if none can come."""
         if not stdin_allowed.get():
             from IPython.core.error import StdinNotImplementedError
 
             raise StdinNotImplementedError(
-                "input was asked for, but the client that runs this cell does not answer questions"
+                f"{caller} was called, but this frontend does not support input requests."
             )
         number = next(self._numbers)
         self._link.drop("input_reply")  # answers to questions that were interrupted
@@ -50,11 +51,11 @@ class Asker:
 
     def input(self, prompt: object = "", /) -> str:
         """The built-in `input`."""
-        value = self.ask(str(prompt))
+        value = self.ask(str(prompt), caller="raw_input")
         if value == END_OF_INPUT:
             raise EOFError
         return value
 
     def getpass(self, prompt: str = "Password: ", stream: object = None, **_unused: Any) -> str:
         """`getpass.getpass`."""
-        return self.ask(prompt, password=True)
+        return self.ask(prompt, caller="getpass", password=True)

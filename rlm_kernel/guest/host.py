@@ -33,7 +33,8 @@ def call(name: str, args: dict[str, Any]) -> Any:
         raise RuntimeError("host calls work only inside of a session")
     json.dumps(args)  # what is no JSON would arrive as its repr
     shown = ", ".join(f"{key}={value!r}" for key, value in args.items())[:PROMPT_PREVIEW]
-    answer = asker.ask(f"{name}({shown}) = ", host_call={"name": name, "args": args})
+    prompt, asked = f"{name}({shown}) = ", {"name": name, "args": args}
+    answer = asker.ask(prompt, caller=name, host_call=asked)
     return _value(answer)
 
 

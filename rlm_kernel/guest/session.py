@@ -19,6 +19,7 @@ from rlm_kernel.guest.budget import Budget
 from rlm_kernel.guest.bundles import shortened
 from rlm_kernel.guest.comms import COMM_MESSAGES, Comms
 from rlm_kernel.guest.completion import use_image
+from rlm_kernel.guest.debugger import use_interruptible
 from rlm_kernel.guest.events import Events, current_request
 from rlm_kernel.guest.execution import Execution
 from rlm_kernel.guest.frames import Frame
@@ -90,6 +91,7 @@ class Session:
         getpass.getpass = asker.getpass
         time.sleep = self._link.sleep  # type: ignore[assignment]  # else a busy wait in the C library, deaf to interrupts
         refusals.install()
+        use_interruptible()
         interrupts.take_own_signals()
         sys.path.insert(0, "")
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from xml.etree import ElementTree
 
 from rlm_kernel.cache import locked, private_directory
 from rlm_kernel.kernel import kernelspec
@@ -25,6 +27,8 @@ NBCLIENT = (
     "0.11.0",
     "04a134a5b087f2c5887f228aca155db50169b8cd9334dee6942c8e927e56081a",
 )
+
+DIFFERENCES = Path(__file__).parents[2] / "docs" / "suites.md"
 
 BACKEND = """
 import email, pathlib
@@ -54,6 +58,39 @@ def unpacked(name: str, version: str, sha256: str) -> Path:
                     files.extractall(scratch, filter="data")
                 (Path(scratch) / folder.name).rename(folder)
     return folder
+
+
+def outcomes(folder: Path, jupyter_path: Path, *arguments: str) -> dict[str, str]:
+    """What became of each test that pytest runs there: `passed`, `failed` or `skipped`, by id."""
+    with TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "--noconftest", "-c", os.devnull, "--rootdir=."]
+        options = ["-p", "no:cacheprovider", f"--junitxml={report}"]
+        paths = {"JUPYTER_PATH": str(jupyter_path), "IPYTHONDIR": scratch}
+        subprocess.run(
+            [*command, *options, *arguments],
+            cwd=folder,
+            env={**os.environ, **paths, "PYTHONDONTWRITEBYTECODE": "1"},
+            check=False,
+        )
+        cases = ElementTree.parse(report).getroot().iter("testcase")
+        return {_id(case): _outcome(case) for case in cases}
+
+
+def _id(case: ElementTree.Element) -> str:
+    return f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
+
+
+def _outcome(case: ElementTree.Element) -> str:
+    troubles = {child.tag for child in case} & {"failure", "error", "skipped"}
+    return "passed" if not troubles else "skipped" if troubles == {"skipped"} else "failed"
+
+
+def listed(suite: str) -> set[str]:
+    """What the documentation lists as other than in ipykernel, in the table of this suite."""
+    _, _, rest = DIFFERENCES.read_text().partition(f"\n## {suite}\n")
+    section, _, _ = rest.partition("\n## ")
+    return set(re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE))
 
 
 def _fetch(requirement: str, scratch: Path) -> None:

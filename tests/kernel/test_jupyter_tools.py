@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -69,25 +68,3 @@ def test_a_console_runs_cells_answers_questions_and_leaves() -> None:
     said = jupyter("jupyter_console", "--simple-prompt", "--kernel", kernelspec.NAME, typed=typed)
     for wanted in ("Out[1]: 42", "Out[2]: 'Ada'", "Prints the values", "division by zero"):
         assert wanted in said
-
-
-def test_a_jupyter_servers_kernel_manager_runs_it() -> None:
-    module = pytest.importorskip(
-        "jupyter_server.services.kernels.kernelmanager", reason="jupyter-server is not installed"
-    )
-
-    async def use() -> str:
-        kernels = module.AsyncMappingKernelManager()
-        kernel_id = await kernels.start_kernel(kernel_name=kernelspec.NAME)
-        kernel = kernels.get_kernel(kernel_id)
-        client = kernel.client()
-        client.start_channels(hb=False)
-        await client.wait_for_ready()
-        await kernels.restart_kernel(kernel_id)
-        await client.wait_for_ready()
-        reply = await client.execute("", user_expressions={"it": "6 * 7"}, reply=True)
-        client.stop_channels()
-        await kernels.shutdown_kernel(kernel_id)
-        return str(reply["content"]["user_expressions"]["it"]["data"]["text/plain"])
-
-    assert asyncio.run(use()) == "42"

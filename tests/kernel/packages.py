@@ -1,0 +1,3 @@
+"""Packages that tests of kernels have preloaded, fetched by pip."""
+
+WIDGETS = "ipywidgets==8.1.9"
