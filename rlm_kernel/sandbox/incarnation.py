@@ -87,7 +87,7 @@ class Incarnation:
 
     def _report(self, process: SessionProcess, state: State) -> None:
         cause, reason = process.cause, process.ended.result()
-        log.warning(
+        log.info(
             "a session's process ended",
             extra={"cause": cause, "reason": reason, "state": state, "pid": process.pid},
         )

@@ -19,6 +19,7 @@ from tests.processes import alive
 FOR_EVER = "3600"
 ENDS_WHEN_INTERRUPTED = """
 try:
+    print("within", "reach", flush=True)
     while True:
         pass
 except KeyboardInterrupt:
@@ -36,7 +37,7 @@ class Draining:
         self.cell: Future[httpx.Response] = pool.submit(
             http.post, f"{self.session}/execute", json={"code": ENDS_WHEN_INTERRUPTED}
         )
-        wait_until_busy(http, self.session)
+        wait_until_interruptible(http, self.session)
         os.kill(manager.pid, signal.SIGTERM)
         while http.get("/ready").status_code == 200:
             threading.Event().wait(0.01)
@@ -64,6 +65,11 @@ def create(http: httpx.Client) -> str:
     return f"/session/{http.post('/session').json()['session_id']}"
 
 
+def wait_until_interruptible(http: httpx.Client, session: str) -> None:
+    while "within reach" not in http.get(f"{session}/replay").text:
+        threading.Event().wait(0.01)
+
+
 def wait_until_busy(http: httpx.Client, session: str) -> None:
     while http.get(session).json()["status"] != "busy":
         threading.Event().wait(0.01)
@@ -84,7 +90,11 @@ def test_it_takes_no_new_session_and_serves_those_that_live_until_no_cell_runs(
     assert len(http.get("/sessions").json()["sessions"]) == 1
     assert http.post(f"{draining.session}/interrupt").status_code == 204
     answer = draining.cell.result().json()
-    assert (answer["stdout"], answer["status"], answer["state"]) == ("done\n", "ok", "kept")
+    assert (answer["stdout"], answer["status"], answer["state"]) == (
+        "within reach\ndone\n",
+        "ok",
+        "kept",
+    )
     assert draining.manager.process.wait(timeout=30) == 0, draining.manager.log()
 
 
@@ -121,7 +131,7 @@ def test_the_cell_of_a_jupyter_client_is_waited_for_too() -> None:
         client.start_channels()
         client.wait_for_ready(timeout=60)
         asked = client.execute(ENDS_WHEN_INTERRUPTED)
-        wait_until_busy(http, session)
+        wait_until_interruptible(http, session)
         os.kill(manager.pid, signal.SIGTERM)
         while http.get("/ready").status_code == 200:
             threading.Event().wait(0.01)
