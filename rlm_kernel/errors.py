@@ -34,6 +34,7 @@ RLMKernelError
 │   ├── SessionNotFound
 │   ├── SessionExpired
 │   ├── SessionBusy
+│   ├── ReaderTooSlow           a client took too little of a stream of events
 │   ├── TryLater                what may be possible in some seconds
 │   │   ├── TooManySessions
 │   │   └── NotReady            the manager still starts, or closes down
@@ -244,6 +245,12 @@ class TryLater(ManagerError):
     def __init__(self, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ReaderTooSlow(ManagerError):
+    """A client did not read what a cell said while too much of it came; the stream has ended."""
+
+    code = "reader_too_slow"
 
 
 class TooManySessions(TryLater):

@@ -243,6 +243,12 @@ class ManagerSettings(SandboxSettings):
         validation_alias="RLM_KERNEL_MAX_CONNECTIONS",
         description="connections of HTTP clients that may be open at once",
     )
+    stream_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1024 * 1024,
+        validation_alias="RLM_KERNEL_STREAM_BYTES",
+        description="how much of a stream of events may wait for a client before the stream ends",
+    )
     replay_bytes: int = Field(
         default=10 * 1024 * 1024,
         ge=0,

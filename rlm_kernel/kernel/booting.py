@@ -66,10 +66,10 @@ class BootingSession:
             kind, content, request_id=request_id, timeout=timeout, buffers=buffers
         )
 
-    def interrupt(self) -> None:
+    def interrupt(self, request_id: str | None = None) -> None:
         """Interrupts the running cell, or the wait of the first one."""
         if self._session is not None and not self._waiting:
-            self._session.interrupt()
+            self._session.interrupt(request_id)
         else:
             self._interrupted.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from rlm_kernel.errors import SandboxClosed, SandboxError, ZygoteError
 from rlm_kernel.kernel.contents import error_content
@@ -13,14 +14,15 @@ ABORTED = error_content("ExecutionAborted", "the session was restarted before th
 
 
 class Caller:
-    """Gathers what one execution comes to; `outcome` is its result. It answers no questions."""
+    """Gathers what one execution comes to; `outcome` is its result. It answers no questions.
 
-    def __init__(self) -> None:
+    With `observe`, that is called with the events, and the result has nothing of them.
+    """
+
+    def __init__(self, observe: Callable[[Event], None] | None = None) -> None:
         self.outcome: asyncio.Future[ExecutionResult] = asyncio.get_running_loop().create_future()
         self._capture = Capture()
-
-    def observe(self, event: Event) -> None:
-        self._capture(event)
+        self.observe = observe or self._capture
 
     def send(self, channel: Channel, message: Message) -> bool:
         if channel == "stdin":

@@ -104,15 +104,24 @@ class Kernel:
         """Sets what a `connect_request` is answered with."""
         self._service.ports = ports
 
-    async def execute(self, code: str, *, timeout: float | None = None) -> ExecutionResult:
+    async def execute(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        observe: Callable[[Event], None] | None = None,
+        interrupt_when_cancelled: bool = False,
+    ) -> ExecutionResult:
         """Executes code as one more client, seen by everyone attached.
+
+        `observe` is called with each event as it happens, and the result is without outputs then.
 
         `timeout` is in seconds from when the code starts to run. There is nobody to ask: `input()`
         and host calls raise StdinNotImplementedError in the code. Raises SandboxError when the
         session cannot run code at all. When cancelled, code that has not started will not run;
-        code that runs goes on.
+        code that runs goes on, unless it is to be interrupted.
         """
-        caller = Caller()
+        caller = Caller(observe)
         header = self.mint.header("execute_request")
         origin = Origin(header, caller, caller.observe)
         message = Message(header, ExecuteContent(code=code).model_dump())
@@ -120,6 +129,10 @@ class Kernel:
         self._line.put(request)
         try:
             return await caller.outcome
+        except asyncio.CancelledError:
+            if interrupt_when_cancelled:
+                self._session.interrupt(request.id)
+            raise
         finally:
             self._line.discard(request)
             origin.client, origin.observer = Nobody(), None

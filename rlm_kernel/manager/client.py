@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
@@ -14,11 +15,19 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from rlm_kernel.errors import BadRequest, ConfigurationError, ManagerError, ManagerUnavailable
+from rlm_kernel.manager.cell_events import (
+    MEDIA_TYPE,
+    MESSAGE_OF,
+    CellEvent,
+    EventDecoder,
+)
 from rlm_kernel.manager.faults import error_of
 from rlm_kernel.manager.wire import (
+    CellEnd,
     Deleted,
     ExecuteRequest,
     ExecutionResult,
+    Fault,
     FaultBody,
     Health,
     Readiness,
@@ -103,16 +112,51 @@ class ManagerClient:
         return _read(SessionList, await self._call("GET", "/sessions")).sessions
 
     async def execute(
-        self, session_id: str, code: str, *, timeout: float | None = None, queue: bool = True
+        self,
+        session_id: str,
+        code: str,
+        *,
+        timeout: float | None = None,
+        queue: bool = True,
+        interrupt_on_disconnect: bool = False,
     ) -> ExecutionResult:
         """Run a cell, after those before it; `timeout` in seconds.
 
         An exception in the cell is a result, not an error here. Raises SessionBusy if the cell
-        must not queue but would.
+        must not queue but would. A call that is cancelled lets the cell run on, unless it is to be
+        interrupted then.
         """
-        body = _request_body(code, timeout, queue)
+        body = _request_body(code, timeout, queue, interrupt_on_disconnect)
         answer = await self._call("POST", _path(session_id, "execute"), content=body)
         return _read(ExecutionResult, answer)
+
+    async def execute_stream(
+        self,
+        session_id: str,
+        code: str,
+        *,
+        timeout: float | None = None,
+        queue: bool = True,
+        interrupt_on_disconnect: bool = False,
+    ) -> AsyncGenerator[CellEvent]:
+        """What a cell does, as it happens; the last event is a CellEnd.
+
+        Whoever stops listening before (close the generator then) lets the cell run on, unless it is
+        to be interrupted. Raises what `execute` raises, and ReaderTooSlow when too much waited for
+        its reader.
+        """
+        body = _request_body(code, timeout, queue, interrupt_on_disconnect)
+        path, headers = _path(session_id, "execute"), {"Accept": MEDIA_TYPE}
+        async with self._streamed("POST", path, content=body, headers=headers) as response:
+            decoder = EventDecoder()
+            async for data in response.aiter_raw():
+                for name, content in decoder.feed(data):
+                    event = _read_event(name, content)
+                    if event is not None:
+                        yield event
+                    if isinstance(event, CellEnd):
+                        return
+        raise ManagerUnavailable(f"{self.base_url} broke off in the middle of a cell")
 
     async def interrupt(self, session_id: str) -> None:
         """Raise KeyboardInterrupt in the cell that runs, if one does."""
@@ -161,14 +205,38 @@ class ManagerClient:
     async def _call(
         self, method: str, path: str, *, content: str | bytes | AsyncIterable[bytes] | None = None
     ) -> httpx.Response:
-        try:
+        with self._explained():
             response = await self._http.request(method, path, content=content)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            raise ManagerUnavailable(f"no answer from {self.base_url}: {reason}") from error
         if response.is_success:
             return response
         raise _fault(response)
+
+    @asynccontextmanager
+    async def _streamed(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer whose body is read piece by piece."""
+        with self._explained():
+            async with self._http.stream(
+                method, path, content=content, headers=headers
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise _fault(response)
+                yield response
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise ManagerUnavailable(f"no answer from {self.base_url}: {reason}") from error
 
 
 @cache
@@ -177,9 +245,16 @@ def _tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _request_body(code: str, timeout: float | None, queue: bool) -> str:
+def _request_body(
+    code: str, timeout: float | None, queue: bool, interrupt_on_disconnect: bool
+) -> str:
     try:
-        request = ExecuteRequest(code=code, timeout=timeout, queue=queue)
+        request = ExecuteRequest(
+            code=code,
+            timeout=timeout,
+            queue=queue,
+            interrupt_on_disconnect=interrupt_on_disconnect,
+        )
         return request.model_dump_json(exclude_defaults=True)
     except (ValidationError, PydanticSerializationError) as error:
         raise BadRequest(str(error)) from error
@@ -197,6 +272,18 @@ def _read(message: type[Message], response: httpx.Response) -> Message:
         raise ManagerError(
             f"{response.url} answered what no manager answers; is it one?"
         ) from error
+
+
+def _read_event(name: str, data: bytes) -> CellEvent | None:
+    """The event of this name; none where a newer manager sends what is not known here."""
+    message = MESSAGE_OF.get(name)
+    try:
+        event = None if message is None else message.model_validate_json(data)
+    except ValidationError as error:
+        raise ManagerError(f"an event {name!r} is not of a manager's form") from error
+    if isinstance(event, Fault):
+        raise error_of(event)
+    return cast("CellEvent | None", event)
 
 
 def _fault(response: httpx.Response) -> Exception:

@@ -22,6 +22,7 @@ STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
     errors.SessionExpired: HTTPStatus.GONE,
     errors.SessionBusy: HTTPStatus.CONFLICT,
     errors.TooManySessions: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.ReaderTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     errors.TryLater: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ForkFailed: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -43,9 +44,14 @@ def status_of(error: errors.RLMKernelError) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+def fault_of(error: errors.RLMKernelError) -> Fault:
+    """What crosses the wire of an error."""
+    return Fault(code=error.code, message=str(error))
+
+
 def body_of(error: errors.RLMKernelError) -> FaultBody:
     """The JSON body that answers a request which `error` ended."""
-    return FaultBody(error=Fault(code=error.code, message=str(error)))
+    return FaultBody(error=fault_of(error))
 
 
 def error_of(fault: Fault) -> errors.RLMKernelError:

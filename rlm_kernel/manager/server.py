@@ -130,6 +130,7 @@ class ManagerServer:
             max_body_bytes=settings.max_body_bytes,
             max_file_bytes=settings.max_file_bytes,
             max_timeout=settings.max_timeout,
+            stream_bytes=settings.stream_bytes,
         )
 
 

@@ -141,13 +141,26 @@ class ManagedSession:
         )
 
     async def execute(
-        self, code: str, *, timeout: float | None = None, queue: bool = True
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        observe: Callable[[sandbox.Event], None] | None = None,
+        interrupt_when_cancelled: bool = False,
     ) -> sandbox.ExecutionResult:
-        """Run a cell, after those before it. Raises SessionBusy if it must not wait but would."""
-        if not queue and self.status == "busy":
-            raise SessionBusy(f"session {self.id} is running a cell")
+        """Run a cell, after those before it; see `Kernel.execute`."""
         with self.in_use():
-            return await self._kernel.execute(code, timeout=timeout)
+            return await self._kernel.execute(
+                code,
+                timeout=timeout,
+                observe=observe,
+                interrupt_when_cancelled=interrupt_when_cancelled,
+            )
+
+    def refuse_when_busy(self) -> None:
+        """Raise SessionBusy where a cell would have to wait."""
+        if self.status == "busy":
+            raise SessionBusy(f"session {self.id} is running a cell")
 
     async def fork(
         self,

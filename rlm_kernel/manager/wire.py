@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictStr
+from pydantic_core import PydanticSerializationError
 
 
 def timestamp(moment: datetime) -> str:
@@ -22,6 +24,17 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+def as_json(message: BaseModel) -> bytes:
+    """The JSON of a message, on one line. What neither it nor UTF-8 has is null, or `?`."""
+    try:
+        return message.model_dump_json().encode()
+    except PydanticSerializationError:
+        # Code may print half a surrogate pair, or display what is nested too deep for pydantic.
+        text = json.dumps(message.model_dump())
+        plain = json.loads(text, parse_constant=lambda _: None)
+        return json.dumps(plain, ensure_ascii=False).encode(errors="replace")
+
+
 class SessionRequest(Wire):
     """Body of `POST /session` and `POST /session/{id}/fork`, if there is one.
 
@@ -35,13 +48,18 @@ class SessionRequest(Wire):
 
 
 class ExecuteRequest(Wire):
-    """Body of `POST /session/{id}/execute`. `timeout` is in seconds."""
+    """Body of `POST /session/{id}/execute`.
+
+    `timeout` is in seconds. `queue` is whether the cell may wait for those before it, and
+    `interrupt_on_disconnect` whether it is interrupted, or leaves the line, when its client goes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: StrictStr
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, strict=True)
     queue: bool = Field(default=True, strict=True)
+    interrupt_on_disconnect: bool = Field(default=False, strict=True)
 
 
 class CellError(Wire):
@@ -52,21 +70,26 @@ class CellError(Wire):
     traceback: list[str]
 
 
-class ExecutionResult(Wire):
-    """What a cell did. `result` is the text of its last expression's value.
+class CellEnd(Wire):
+    """How a cell ended.
 
     `state` says what became of the session's variables: `kept`, `rolled_back` or `lost`.
     """
 
     status: Literal["ok", "error", "timeout"]
-    stdout: str
-    stderr: str
-    result: str | None
-    display: list[dict[str, Any]]
     error: CellError | None
     execution_count: int | None
     duration_ms: float
     state: str
+
+
+class ExecutionResult(CellEnd):
+    """What a cell did. `result` is the text of its last expression's value."""
+
+    stdout: str
+    stderr: str
+    result: str | None
+    display: list[dict[str, Any]]
 
 
 class SessionInfo(Wire):

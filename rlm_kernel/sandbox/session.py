@@ -183,13 +183,19 @@ class Session:
         if not await _within(outcome, self._limits.interrupt_grace):
             process.kill(reason)
 
-    def interrupt(self) -> None:
-        """KeyboardInterrupt in the running cell, or else in the first that waits, if any."""
-        if self._running is not None:
+    def interrupt(self, request_id: str | None = None) -> None:
+        """KeyboardInterrupt in the running cell, or else in the first that waits, if any.
+
+        With an id only in the cell of this request, if it runs or waits.
+        """
+        target = request_id or self._running or next(iter(self._waiting), None)
+        if target is None:
+            return
+        if target == self._running:
             self._interrupted = True
-            self._incarnation.process.interrupt(self._running)
-        elif self._waiting:
-            self._waiting[next(iter(self._waiting))] = True
+            self._incarnation.process.interrupt(target)
+        elif target in self._waiting:
+            self._waiting[target] = True
 
     def answer_input(self, value: str, question: object = None) -> None:
         """Answers the open question of the running cell.

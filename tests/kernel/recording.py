@@ -43,7 +43,7 @@ class RecordingSession:
         self.requests.append((kind, content))
         return Reply({"status": "ok", "execution_count": len(self.requests)})
 
-    def interrupt(self) -> None:
+    def interrupt(self, request_id: str | None = None) -> None:
         self.interrupts += 1
 
     def answer_input(self, value: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from rlm_kernel.errors import ForkFailed, RequestAborted
 from rlm_kernel.kernel import Kernel
+from rlm_kernel.sandbox import Reply
 from tests.kernel.recording import RecordingSession
 
 
@@ -70,6 +72,26 @@ async def test_one_that_is_given_up_at_work_is_done_and_keeps_nobody_from_being_
     go_on.set()
     assert (await after).status == "ok"
     assert not begun.is_set()
+
+
+async def test_a_cell_that_is_given_up_may_be_interrupted_in_its_session() -> None:
+    class Slow(RecordingSession):
+        async def request(self, *arguments: Any, **options: Any) -> Reply:
+            self.running = options["request_id"]
+            begun.set()
+            await go_on.wait()
+            return Reply({"status": "ok"})
+
+        def interrupt(self, request_id: str | None = None) -> None:
+            assert request_id == self.running
+            go_on.set()
+
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    kernel = Kernel(Slow())
+    cell = asyncio.create_task(kernel.execute("1", interrupt_when_cancelled=True))
+    await begun.wait()
+    cell.cancel()
+    await go_on.wait()
 
 
 async def test_a_restart_aborts_what_waits() -> None:

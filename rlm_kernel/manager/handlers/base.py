@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError
+from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from rlm_kernel import errors
@@ -20,6 +19,7 @@ from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.traffic import Traffic
+from rlm_kernel.manager.wire import as_json
 from rlm_kernel.manager.zygotes import ZygoteKeeper
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Services:
     max_body_bytes: int
     max_file_bytes: int
     max_timeout: float
+    stream_bytes: int
 
 
 @stream_request_body
@@ -117,10 +118,15 @@ class Handler(RequestHandler):
         self.client_gone = True
         self.services.traffic.gone(self)
 
+    def hang_up(self) -> None:
+        """Close the connection, whatever of the answer has been sent."""
+        assert isinstance(self.request.connection, HTTP1Connection)
+        self.request.connection.stream.close()
+
     def answer(self, message: BaseModel, status: int = 200) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
-        self.finish(_json(message))
+        self.finish(as_json(message))
 
     def answer_nothing(self) -> None:
         self.set_status(204)
@@ -203,14 +209,6 @@ class Refusal(Handler):
 
     def check(self) -> None:
         raise self._error
-
-
-def _json(message: BaseModel) -> bytes:
-    try:
-        return message.model_dump_json().encode()
-    except PydanticSerializationError:
-        # Code may print half a surrogate pair, for which UTF-8 has no bytes.
-        return json.dumps(message.model_dump(), ensure_ascii=False).encode(errors="replace")
 
 
 def _as_fault(error: BaseException | None, status: int) -> errors.RLMKernelError:

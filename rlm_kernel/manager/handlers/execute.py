@@ -2,23 +2,109 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
+from tornado.iostream import StreamClosedError
+
 from rlm_kernel.errors import BadRequest
-from rlm_kernel.manager.handlers.base import Handler
+from rlm_kernel.manager.cell_events import MEDIA_TYPE
+from rlm_kernel.manager.handlers.base import Handler, Services
 from rlm_kernel.manager.handlers.body import read_body
+from rlm_kernel.manager.handlers.event_stream import EventStream
+from rlm_kernel.manager.handlers.negotiation import accepts
+from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import ExecuteRequest
+from rlm_kernel.sandbox import Event, ExecutionResult
+
+WRITE_SECONDS = 60.0
+"""How long a client may take nothing of a stream of events before the connection is closed."""
 
 
 class Execute(Handler):
-    """`/session/{id}/execute`. The cell runs on when the client goes away."""
+    """`/session/{id}/execute`: one answer at the end, or a stream of events.
+
+    The cell runs on when the client goes away or does not read, unless it asked for the contrary.
+    """
+
+    def initialize(self, services: Services) -> None:
+        super().initialize(services)
+        self._hung_up: Callable[[], object] = lambda: None
 
     async def post(self, session_id: str) -> None:
         session = self.services.manager.get(session_id)
         request = self._request()
-        result = await session.execute(request.code, timeout=request.timeout, queue=request.queue)
-        self.answer(result)
+        if not request.queue:
+            session.refuse_when_busy()
+        if accepts(self.request.headers.get("Accept", ""), MEDIA_TYPE):
+            await self._stream(session, request)
+        else:
+            await self._answer_whole(session, request)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._hung_up()
+
+    def _when_hung_up(self, act: Callable[[], object]) -> None:
+        self._hung_up = act
+        if self.client_gone:
+            act()
+
+    async def _answer_whole(self, session: ManagedSession, request: ExecuteRequest) -> None:
+        if not request.interrupt_on_disconnect:
+            self.answer(await _execute(session, request))
+            return
+        cell = asyncio.ensure_future(_execute(session, request))
+        self._when_hung_up(cell.cancel)
+        await asyncio.wait({cell})
+        if not cell.cancelled():
+            self.answer(cell.result())
+
+    async def _stream(self, session: ManagedSession, request: ExecuteRequest) -> None:
+        events = EventStream(self.services.stream_bytes)
+        cell = asyncio.ensure_future(_execute(session, request, events.observe))
+        cell.add_done_callback(events.conclude)
+
+        def give_up() -> None:
+            events.end()
+            if request.interrupt_on_disconnect:
+                cell.cancel()
+
+        events.on_overflow = give_up
+        self._when_hung_up(give_up)
+        await self._send(events)
+        await asyncio.wait({cell})
+
+    async def _send(self, events: EventStream) -> None:
+        self.set_header("Content-Type", MEDIA_TYPE)
+        try:
+            await self.flush()
+            while data := await events.take():
+                self.write(data)
+                async with asyncio.timeout(WRITE_SECONDS):
+                    await self.flush()
+            if not self.client_gone:
+                await self.finish()
+        except StreamClosedError:
+            return
+        except TimeoutError:
+            self.hang_up()
 
     def _request(self) -> ExecuteRequest:
         request = read_body(ExecuteRequest, self.body)
         if request.timeout is not None and request.timeout > self.services.max_timeout:
             raise BadRequest(f"timeout: at most {self.services.max_timeout:g} seconds")
         return request
+
+
+async def _execute(
+    session: ManagedSession,
+    request: ExecuteRequest,
+    observe: Callable[[Event], None] | None = None,
+) -> ExecutionResult:
+    return await session.execute(
+        request.code,
+        timeout=request.timeout,
+        observe=observe,
+        interrupt_when_cancelled=request.interrupt_on_disconnect,
+    )

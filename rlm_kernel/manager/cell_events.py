@@ -1,0 +1,128 @@
+"""What a cell does, as server-sent events: their names, their messages, and their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rlm_kernel.manager.wire import CellEnd, CellError, Fault, Wire, as_json
+
+MEDIA_TYPE = "text/event-stream"
+
+
+class CellStarted(Wire):
+    """The cell has come to its turn."""
+
+    execution_count: int
+
+
+class StreamText(Wire):
+    """A piece of what it wrote to a stream, `stdout` or `stderr`."""
+
+    name: str
+    text: str
+
+
+class Display(Wire):
+    """Something displayed: representations by their media types, as Jupyter has them."""
+
+    data: dict[str, Any]
+    metadata: dict[str, Any]
+    transient: dict[str, Any]
+
+
+class DisplayUpdate(Display):
+    """What takes the place of the displays with the same `display_id` in `transient`."""
+
+
+class CellValue(Wire):
+    """The value of the cell's last expression."""
+
+    data: dict[str, Any]
+    metadata: dict[str, Any]
+    execution_count: int
+
+
+class OutputCleared(Wire):
+    """What was shown so far is to vanish; with `wait`, when the next output comes."""
+
+    wait: bool
+
+
+CellEvent = (
+    CellStarted
+    | StreamText
+    | Display
+    | DisplayUpdate
+    | CellValue
+    | OutputCleared
+    | CellError
+    | CellEnd
+)
+
+MESSAGE_OF: dict[str, type[Wire]] = {
+    "start": CellStarted,
+    "stream": StreamText,
+    "display": Display,
+    "update_display": DisplayUpdate,
+    "clear_output": OutputCleared,
+    "result": CellValue,
+    "error": CellError,
+    "end": CellEnd,
+    "fault": Fault,
+}
+"""The message that each event's data is. The last event is `end`, or `fault` when there is none."""
+
+NAME_OF = {
+    "execute_input": "start",
+    "stream": "stream",
+    "display_data": "display",
+    "update_display_data": "update_display",
+    "clear_output": "clear_output",
+    "execute_result": "result",
+    "error": "error",
+}
+"""The event that each kind of Jupyter message becomes; those of other kinds are not told."""
+
+KEEP_ALIVE = b": keep-alive\n\n"
+
+_END = b"\n\n"
+
+
+def encode(name: str, message: Wire) -> bytes:
+    """One event as it goes over the wire."""
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), as_json(message))
+
+
+def jupyter_event(kind: str, content: dict[str, Any]) -> bytes:
+    """The event that a Jupyter message becomes; nothing where it becomes none."""
+    name = NAME_OF.get(kind)
+    if name is None:
+        return b""
+    message = MESSAGE_OF[name]
+    fields = {field: content[field] for field in message.model_fields}
+    return encode(name, message.model_construct(**fields))  # the session has seen to its form
+
+
+class EventDecoder:
+    """Turns bytes of a stream, in whatever pieces they come, into names and data of events."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[str, bytes]]:
+        """The events that these bytes complete; comments are none."""
+        begin, searched = 0, max(0, len(self._pending) - 1)
+        self._pending += data
+        while (end := self._pending.find(_END, searched)) >= 0:
+            name, content = _fields(bytes(self._pending[begin:end]))
+            begin = searched = end + len(_END)
+            if content:
+                yield name, content
+        del self._pending[:begin]
+
+
+def _fields(lines: bytes) -> tuple[str, bytes]:
+    """The name of an event, and its data on one line."""
+    fields = dict(line.partition(b": ")[::2] for line in lines.split(b"\n"))
+    return fields.get(b"event", b"").decode(errors="replace"), fields.get(b"data", b"")
