@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextvars import Context
 from importlib import import_module
 from types import ModuleType
 from typing import cast
@@ -55,7 +56,8 @@ class LateRoutes:
     async def ready(self, application: Application) -> None:
         """Returns once the routes are there. Raises what their import raises, each time."""
         if self._loading is None:
-            self._loading = asyncio.create_task(self._load(application))
+            # In a context of its own: it is not for the one session that is asked about just now.
+            self._loading = asyncio.create_task(self._load(application), context=Context())
         # One who waits and goes away must not end it for the others.
         await asyncio.shield(self._loading)
 
