@@ -23,7 +23,7 @@ RLMKernelError
 ├── ManagerError                what the manager's HTTP interface answers
 │   ├── BadRequest
 │   ├── Unauthorized            no token, or not the right one
-│   ├── Forbidden               a request that a web page may have forged
+│   ├── Forbidden               a web page may have forged it, or it takes the owner's token
 │   ├── RouteNotFound
 │   ├── MethodNotAllowed
 │   ├── BodyTooLarge
@@ -196,7 +196,7 @@ class Unauthorized(ManagerError):
 
 
 class Forbidden(ManagerError):
-    """A request that a web page of somebody else may have made a browser send."""
+    """A request that another site's page may have made a browser send, or that is for owners."""
 
     code = "forbidden"
 

@@ -193,6 +193,11 @@ class ManagerSettings(SandboxSettings):
         validation_alias="RLM_KERNEL_PORT",
         description="port to listen on; 0 takes a free one",
     )
+    attach_token: SecretStr | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_ATTACH_TOKEN",
+        description="secret of those who may look into sessions and run code in them, no more",
+    )
     max_sessions: int = Field(
         default=100,
         ge=1,

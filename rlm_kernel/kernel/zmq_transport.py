@@ -56,11 +56,15 @@ class ZMQTransport:
     Nothing is bound before `connection_info` is first asked for. All of it belongs to the loop of
     the kernel. What is published goes out at the end of the loop's turn, or before what is sent to
     one peer next: a session has its request first. `subscribers` is how many are told what is
-    published. `close` leaves no socket behind.
+    published; without `may_end` none of them can shut the kernel down, as `Kernel.handle` has it.
+    `close` leaves no socket behind.
     """
 
-    def __init__(self, kernel: Kernel, connection: ConnectionInfo | None = None) -> None:
+    def __init__(
+        self, kernel: Kernel, connection: ConnectionInfo | None = None, *, may_end: bool = True
+    ) -> None:
         self._kernel = kernel
+        self._may_end = may_end
         self._connection = connection or ConnectionInfo()
         connected = self._connection
         self._wire = SignedFrames(connected.key.encode(), connected.signature_scheme)
@@ -161,7 +165,8 @@ class ZMQTransport:
         except Exception as error:
             log.warning("dropped a malformed message on %s: %s", channel, error)
             return
-        self._kernel.handle(channel, message, ZMQClient(self, identities))
+        client = ZMQClient(self, identities)
+        self._kernel.handle(channel, message, client, may_end=self._may_end)
 
     def _echo(self, frames: list[bytes]) -> None:
         self._sockets["hb"].send(frames)

@@ -11,7 +11,8 @@ from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.manager.access import AccessLog
 from rlm_kernel.manager.answer_headers import AnswerHeaders
 from rlm_kernel.manager.handlers import execute, files, health, metrics, sessions
-from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, UnknownRoute
+from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, UnknownRoute, admitted
+from rlm_kernel.manager.handlers.login import Login
 from rlm_kernel.manager.jupyter.entrance import Entrance
 from rlm_kernel.manager.jupyter.loading import LateRoutes
 
@@ -62,7 +63,9 @@ class ManagerApplication(Application):
         return Entrance(request, self._admit, self._refuse, self._services.max_body_bytes)
 
     async def _admit(self, request: HTTPServerRequest) -> HTTPMessageDelegate:
-        self._services.door.admit(request.headers)
+        admitted(self._services.door, request)
+        if _is_login(request):
+            return self.get_handler_delegate(request, Login, {"services": self._services})
         if self.late.expects(request.path):
             await self.late.ready(self)
         return super().find_handler(request)
@@ -79,3 +82,9 @@ def _route_names() -> dict[type[RequestHandler], str]:
         named = re.sub(r"\(\[\^/\]\+\)", "{id}", pattern)
         names[handler] = re.sub(r"\(\.[*+]\)", "{path}", named)
     return names
+
+
+def _is_login(request: HTTPServerRequest) -> bool:
+    """Whether a browser opens a page with the token in its URL."""
+    wants_page = "text/html" in request.headers.get("Accept", "")
+    return request.method == "GET" and wants_page and "token" in request.query_arguments

@@ -122,7 +122,7 @@ class ManagerServer:
         return Services(
             manager=self.manager,
             zygotes=self.zygotes,
-            door=Door(_secret(settings.token)),
+            door=_door(settings),
             traffic=self._traffic,
             metrics=self.metrics,
             metrics_token=_secret(settings.metrics_token),
@@ -183,6 +183,15 @@ def _starter(settings: ManagerSettings, metrics: Metrics) -> Callable[[], Awaita
 
 def _secret(setting: SecretStr | None) -> str | None:
     return setting.get_secret_value() if setting else None
+
+
+def _door(settings: ManagerSettings) -> Door:
+    token, attach_token = _secret(settings.token), _secret(settings.attach_token)
+    if attach_token is not None and token in (None, attach_token):
+        raise ConfigurationError(
+            "RLM_KERNEL_ATTACH_TOKEN needs an RLM_KERNEL_TOKEN beside it, and not the same"
+        )
+    return Door(token, attach_token)
 
 
 def _bind(settings: ManagerSettings) -> list[socket.socket]:

@@ -16,7 +16,7 @@ from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.wire import SessionDetails, SessionInfo
 
 
-class Visitor(Protocol):
+class Attached(Protocol):
     """Somebody attached in another way than by ZMQ."""
 
     def session_ended(self) -> None:
@@ -54,10 +54,10 @@ class ManagedSession:
         self._kernel.on_shutdown = self._shut_down
         self._end = end
         self._owned = owned
-        self._transport: ZMQTransport | None = None
+        self._transports: dict[bool, ZMQTransport] = {}
         self._used_at = self.created_at
         self._requests = 0
-        self._visitors: list[Visitor] = []
+        self._clients: list[Attached] = []
         self._unused = asyncio.Event()
 
     def observe(self, metrics: Metrics) -> None:
@@ -84,17 +84,17 @@ class ManagedSession:
     @property
     def attached(self) -> int:
         """How many Jupyter clients are attached, by WebSocket or ZMQ."""
-        subscribers = 0 if self._transport is None else self._transport.subscribers
-        return len(self._visitors) + subscribers
+        subscribers = (transport.subscribers for transport in self._transports.values())
+        return len(self._clients) + sum(subscribers)
 
-    def welcome(self, visitor: Visitor) -> None:
+    def welcome(self, client: Attached) -> None:
         """Counts somebody as attached until `part`."""
-        self._visitors.append(visitor)
+        self._clients.append(client)
 
-    def part(self, visitor: Visitor) -> None:
+    def part(self, client: Attached) -> None:
         """Idempotent."""
-        if visitor in self._visitors:
-            self._visitors.remove(visitor)
+        if client in self._clients:
+            self._clients.remove(client)
 
     @property
     def waiting(self) -> int:
@@ -193,12 +193,15 @@ class ManagedSession:
         with self.in_use():
             await self._kernel.restart()
 
-    def connection(self) -> dict[str, Any]:
-        """Jupyter connection info; from now on the kernel listens on its ports."""
+    def connection(self, *, may_end: bool = True) -> dict[str, Any]:
+        """Jupyter connection info; from now on the kernel listens on its ports.
+
+        Those who get it with `may_end` end the session by a shutdown request; others do not.
+        """
         with self.in_use():
-            if self._transport is None:
-                self._transport = ZMQTransport(self._kernel)
-            return self._transport.connection_info()
+            if may_end not in self._transports:
+                self._transports[may_end] = ZMQTransport(self._kernel, may_end=may_end)
+            return self._transports[may_end].connection_info()
 
     def upload(self, path: str) -> sandbox.Upload:
         """A file on its way into the session; use it within `in_use`."""
@@ -216,10 +219,10 @@ class ManagedSession:
     async def close(self) -> None:
         """Kill the process, let go of the ports and of everyone attached. Idempotent."""
         await self._kernel.close()
-        for visitor in tuple(self._visitors):
-            visitor.session_ended()
-        if self._transport is not None:
-            self._transport.close()
+        for client in tuple(self._clients):
+            client.session_ended()
+        for transport in self._transports.values():
+            transport.close()
 
     async def _shut_down(self, restart: bool) -> None:
         if not self._owned:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Set
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from rlm_kernel import errors
@@ -19,6 +21,7 @@ from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.traffic import Traffic
+from rlm_kernel.manager.visitor import Visitor
 from rlm_kernel.manager.wire import as_json
 from rlm_kernel.manager.zygotes import ZygoteKeeper
 
@@ -49,6 +52,8 @@ class Handler(RequestHandler):
     """Base of all handlers. The body arrives in pieces, so that its size is checked on the way."""
 
     token_needed = True
+    owners: ClassVar[Set[str]] = frozenset()
+    """The methods that are for owners alone."""
 
     def initialize(self, services: Services) -> None:
         self.services = services
@@ -72,12 +77,18 @@ class Handler(RequestHandler):
 
     def check(self) -> None:
         """Called before the body comes; raises what makes it useless to wait for the body."""
-        self.services.door.admit(self.request.headers, token_needed=self.token_needed)
+        self.admit()
         if not self._takes_method():
             raise errors.MethodNotAllowed(f"{self.request.method} is not for {self.request.path}")
+        if self.request.method in self.owners:
+            self.visitor.must_own(f"{self.request.method} {self.request.path}")
         announced = self.request.headers.get("Content-Length", "")
         if announced.isdecimal():
             self._check_size(int(announced))
+
+    def admit(self) -> None:
+        """Raise what keeps the request out; set `visitor` to whom it is from."""
+        self.visitor = admitted(self.services.door, self.request, token_needed=self.token_needed)
 
     async def data_received(self, chunk: bytes) -> None:
         self.received += len(chunk)
@@ -196,8 +207,14 @@ class UnknownRoute(Handler):
     """Answers every path that no other handler has."""
 
     def check(self) -> None:
-        self.services.door.admit(self.request.headers)
+        self.admit()
         raise errors.RouteNotFound(f"there is nothing at {self.request.path}")
+
+
+def admitted(door: Door, request: HTTPServerRequest, *, token_needed: bool = True) -> Visitor:
+    """Whom a request is from. Raises what keeps it out."""
+    shown = request.query_arguments.get("token", [b""])[-1]
+    return door.admit(request.headers, shown=shown, token_needed=token_needed)
 
 
 class Refusal(Handler):

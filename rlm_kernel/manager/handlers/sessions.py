@@ -36,6 +36,8 @@ class Creation(Handler):
 class NewSession(Creation):
     """`/session`"""
 
+    owners = frozenset({"POST"})
+
     async def post(self) -> None:
         await self.begin(self.services.manager.create)
 
@@ -43,23 +45,30 @@ class NewSession(Creation):
 class Fork(Creation):
     """`/session/{id}/fork`. The copy is made in the request's turn: after the cells before it."""
 
+    owners = frozenset({"POST"})
+
     async def post(self, session_id: str) -> None:
         await self.begin(partial(self.services.manager.fork, session_id))
 
 
 class OneSession(Handler):
-    """`/session/{id}`"""
+    """`/session/{id}`. Whoever is merely attached deletes nothing, and detaches by that."""
 
     async def get(self, session_id: str) -> None:
         self.answer(await self.services.manager.get(session_id).details())
 
     async def delete(self, session_id: str) -> None:
-        await self.services.manager.delete(session_id)
+        if self.visitor.is_owner:
+            await self.services.manager.delete(session_id)
+        else:
+            self.services.manager.get(session_id)
         self.answer_nothing()
 
 
 class AllSessions(Handler):
     """`/sessions`"""
+
+    owners = frozenset({"DELETE"})
 
     async def get(self) -> None:
         manager = self.services.manager
@@ -87,10 +96,11 @@ class Restart(Handler):
 
 
 class Connection(Handler):
-    """`/session/{id}/connection`"""
+    """`/session/{id}/connection`. To each their own ports: those of owners may end the session."""
 
     def get(self, session_id: str) -> None:
-        info = self.services.manager.get(session_id).connection()
+        session = self.services.manager.get(session_id)
+        info = session.connection(may_end=self.visitor.is_owner)
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(info))
 

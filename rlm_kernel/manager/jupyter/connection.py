@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, cast
+from dataclasses import replace
+from typing import cast
 
 from jupyter_server.services.kernels.connection.base import BaseKernelWebsocketConnection
 from tornado.websocket import WebSocketClosedError
 
 from rlm_kernel.kernel import Channel, Message
 from rlm_kernel.manager.jupyter.framing import V1, Frame, decode, encode
+from rlm_kernel.manager.jupyter.identity import visitor_of
 from rlm_kernel.manager.jupyter.kernels import SessionKernel
+from rlm_kernel.manager.session import ManagedSession
+from rlm_kernel.manager.visitor import Visitor
 
 WAITING_BYTES = 64 << 20
 """What may wait for a client that reads too slowly, beside the one message that is on its way."""
@@ -50,7 +54,8 @@ class SessionConnection(BaseKernelWebsocketConnection):
         except ValueError as error:
             self._complain(error)
         else:
-            self._session.kernel.handle(channel, message, self)
+            signed = signed_by(self._visitor.role, message)
+            self._session.kernel.handle(channel, signed, self, may_end=self._visitor.is_owner)
 
     def publish(self, message: Message) -> None:
         self._write(encode(message, "iopub", v1=self._v1))
@@ -67,8 +72,12 @@ class SessionConnection(BaseKernelWebsocketConnection):
         self._hang_up(SESSION_OVER, "the session is over")
 
     @property
-    def _session(self) -> Any:
+    def _session(self) -> ManagedSession:
         return cast(SessionKernel, self.kernel_manager).managed
+
+    @property
+    def _visitor(self) -> Visitor:
+        return visitor_of(self.websocket_handler)
 
     @property
     def _v1(self) -> bool:
@@ -104,3 +113,10 @@ class SessionConnection(BaseKernelWebsocketConnection):
         level = logging.DEBUG if self._complained else logging.WARNING
         self._complained = True
         _log.log(level, "dropped a malformed frame of a WebSocket: %s", error)
+
+
+def signed_by(name: str, message: Message) -> Message:
+    """The message with an author in its header, where its client has named none."""
+    if message.header.get("username"):
+        return message
+    return replace(message, header={**message.header, "username": name})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable
 from typing import Any, cast
 
 from jupyter_server.auth.decorator import authorized
@@ -16,6 +17,7 @@ from jupyter_server.services.sessions import handlers as sessions
 from tornado.web import HTTPError, RequestHandler, authenticated
 
 from rlm_kernel.manager.jupyter.faults import Faults
+from rlm_kernel.manager.jupyter.identity import visitor_of
 from rlm_kernel.manager.jupyter.kernels import SessionKernels
 from rlm_kernel.manager.jupyter.records import SessionRecords
 from rlm_kernel.manager.wire import timestamp
@@ -24,9 +26,25 @@ from rlm_kernel.manager.wire import timestamp
 class AllKernels(Faults, kernels.MainKernelHandler):
     """`/api/kernels`"""
 
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        visitor_of(self).must_own("starting a kernel")
+        await cast(Awaitable[None], super().post())
+
 
 class OneKernel(Faults, kernels.KernelHandler):
     """`/api/kernels/{id}`"""
+
+    @authenticated
+    @authorized
+    async def delete(self, kernel_id: str) -> None:
+        """Ends the kernel for an owner; for those who are attached nothing ends."""
+        _kernels(self).session(kernel_id)
+        if visitor_of(self).is_owner:
+            await _kernels(self).shutdown_kernel(kernel_id)
+        self.set_status(204)
+        self.finish()
 
 
 class KernelAction(Faults, kernels.KernelActionHandler):
@@ -50,6 +68,8 @@ class AllSessions(Faults, sessions.SessionRootHandler):
             session = await records.get_session(path=model["path"])
         else:
             kernel = model.get("kernel") or {}
+            if not kernel.get("id"):
+                visitor_of(self).must_own("starting a kernel")
             session = await records.create_session(
                 path=model["path"],
                 name=model.get("name"),
@@ -81,11 +101,26 @@ class OneSession(Faults, sessions.SessionHandler):
             changes["kernel_id"] = await self._kernel(kernel)
             changes["started"] = not kernel.get("id")
         await records.update_session(session_id, **changes)
-        if before.started and not records.is_needed(before.kernel_id):
+        unneeded = before.started and not records.is_needed(before.kernel_id)
+        if unneeded and visitor_of(self).is_owner:
             await _kernels(self).shutdown_kernel(before.kernel_id)
         self.finish(json.dumps(await records.get_session(session_id=session_id)))
 
+    @authenticated
+    @authorized
+    async def delete(self, session_id: str) -> None:
+        """Ends the kernel for an owner; for others the document merely leaves it."""
+        records = cast(SessionRecords, self.session_manager)
+        if visitor_of(self).is_owner:
+            await records.delete_session(session_id)
+        else:
+            records.forget(session_id)
+        self.set_status(204)
+        self.finish()
+
     async def _kernel(self, asked: dict[str, Any]) -> str:
+        if not asked.get("id"):
+            visitor_of(self).must_own("starting a kernel")
         return await _kernels(self).start_kernel(
             kernel_name=asked.get("name"), kernel_id=asked.get("id")
         )

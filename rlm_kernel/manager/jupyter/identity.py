@@ -1,20 +1,58 @@
-"""Who a visitor is to Jupyter Server. Whether they may come in, the door has decided."""
+"""Who a visitor is to Jupyter Server, and what they may do there. The door has let them in."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server.auth.identity import IdentityProvider, User
 from tornado.web import RequestHandler
 
+from rlm_kernel.manager.door import Door
+from rlm_kernel.manager.handlers.base import admitted
+from rlm_kernel.manager.visitor import Visitor
+
+OF_SESSIONS = ("kernels", "sessions")
+"""Jupyter Server's names of what those who are attached may do more with than read."""
+
+
+class VisitingUser(User):
+    """A user who came in through the door."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        super().__init__(visitor.role)
+        self.visitor = visitor
+
 
 class DoorIdentity(IdentityProvider):
-    """Everyone whom the door admitted is the same user."""
+    """Has the door say who a request is from. There are no logins and no cookies but its own."""
 
-    def __init__(self, **kwargs: object) -> None:
+    def __init__(self, door: Door, **kwargs: Any) -> None:
         super().__init__(token="", **kwargs)
+        self._door = door
 
-    def get_user(self, handler: RequestHandler) -> User:
-        return User("owner")
+    def get_user(self, handler: RequestHandler) -> VisitingUser:
+        return VisitingUser(admitted(self._door, handler.request))
 
     def is_token_authenticated(self, handler: RequestHandler) -> bool:
         """Never: it would let pages of other sites read the answers."""
         return False
+
+
+class DoorAuthorizer(Authorizer):
+    """Owners may do everything. Others read, and use the sessions that there are.
+
+    That they create and end none is up to the handlers, which know whether a request would.
+    """
+
+    def is_authorized(
+        self, handler: RequestHandler, user: User, action: str, resource: str
+    ) -> bool:
+        visitor = visitor_of(handler)
+        return visitor.is_owner or action == "read" or resource in OF_SESSIONS
+
+
+def visitor_of(handler: RequestHandler) -> Visitor:
+    user = handler.current_user
+    assert isinstance(user, VisitingUser)
+    return user.visitor

@@ -56,7 +56,7 @@ class LateRoutes:
     async def ready(self, application: Application) -> None:
         """Returns once the routes are there. Raises what their import raises, each time."""
         if self._loading is None:
-            # They are nothing of the session whose request happened to be the first.
+            # In a context of its own: it is not for the one session that is asked about just now.
             self._loading = asyncio.create_task(self._load(application), context=Context())
         # One who waits and goes away must not end it for the others.
         await asyncio.shield(self._loading)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from jupyter_server.auth.authorizer import AllowAllAuthorizer
 from tornado.web import Application
 
 from rlm_kernel.manager.handlers.base import Services
 from rlm_kernel.manager.jupyter.connection import SessionConnection
 from rlm_kernel.manager.jupyter.handlers import ROUTES
-from rlm_kernel.manager.jupyter.identity import DoorIdentity
+from rlm_kernel.manager.jupyter.identity import DoorAuthorizer, DoorIdentity
 from rlm_kernel.manager.jupyter.kernels import SessionKernels
 from rlm_kernel.manager.jupyter.records import SessionRecords
 from rlm_kernel.manager.jupyter.specs import SessionSpecs
@@ -19,7 +18,7 @@ from rlm_kernel.manager.jupyter.specs import SessionSpecs
 def mount(application: Application, services: Services) -> None:
     """Adds the routes, and the settings that Jupyter Server's handlers look for."""
     kernels = SessionKernels(services.manager)
-    identity = DoorIdentity()
+    identity = DoorIdentity(services.door)
     application.settings.update(
         base_url="/",
         started=datetime.now(UTC),
@@ -28,7 +27,7 @@ def mount(application: Application, services: Services) -> None:
         session_manager=SessionRecords(kernels),
         kernel_websocket_connection_class=SessionConnection,
         identity_provider=identity,
-        authorizer=AllowAllAuthorizer(identity_provider=identity),
+        authorizer=DoorAuthorizer(identity_provider=identity),
         websocket_max_message_size=services.max_body_bytes,
         # The door has looked at Host, Origin and Sec-Fetch-Site already.
         allow_remote_access=True,

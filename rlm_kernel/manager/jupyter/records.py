@@ -74,7 +74,8 @@ class SessionRecords(SessionManager):
 
     def forget(self, session_id: str) -> None:
         """Drops a record and leaves the kernel alone."""
-        self._records.pop(self.record(session_id).id, None)
+        record = self.record(session_id)
+        self._records.pop(record.id, None)
 
     def is_needed(self, kernel_id: str) -> bool:
         """Whether a record of a client is about this kernel."""

@@ -1,0 +1,28 @@
+"""A page that is opened with the token in its URL."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from rlm_kernel.manager.handlers.base import Handler
+
+
+class Login(Handler):
+    """Gives the browser a cookie, and sends it to the same page without the token.
+
+    Else the token would stay in the browser's address bar and history.
+    """
+
+    def get(self, *_path: str) -> None:
+        name, value = self.services.door.cookie(self.visitor, self.request.headers)
+        secure = self.request.protocol == "https"
+        self.set_cookie(name, value, httponly=True, samesite="Strict", secure=secure)
+        self.redirect(self._without_token())
+
+    def _without_token(self) -> str:
+        rest = {
+            name: values for name, values in self.request.query_arguments.items() if name != "token"
+        }
+        # Two slashes at its beginning would make a host of the path.
+        path = "/" + self.request.path.lstrip("/")
+        return f"{path}?{urlencode(rest, doseq=True)}" if rest else path
