@@ -260,6 +260,17 @@ class ManagerSettings(SandboxSettings):
         validation_alias="RLM_KERNEL_REPLAY_BYTES",
         description="how much of what it published a session keeps for those who attach later",
     )
+    lab: bool = Field(
+        default=False,
+        validation_alias="RLM_KERNEL_LAB",
+        description="whether to serve JupyterLab at /lab",
+    )
+    lab_dir: Path | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_LAB_DIR",
+        description="folder that JupyterLab's visitors read and write; rlm-kernel/lab in the "
+        "user's data folder if unset",
+    )
 
 
 class AgentSettings(Settings):

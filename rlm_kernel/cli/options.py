@@ -18,12 +18,16 @@ def add_settings(parser: argparse.ArgumentParser, kind: type[Settings], *names: 
     for name in names:
         field = kind.model_fields[name]
         variable = str(field.validation_alias)
-        several = isinstance(field.default, tuple)
+        text = f"{field.description} (${variable}{_default(field.default)})"
+        option = f"--{name.replace('_', '-')}"
+        if field.default is False:
+            parser.add_argument(option, action="store_true", default=None, help=text)
+            continue
         parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            action="append" if several else "store",
+            option,
+            action="append" if isinstance(field.default, tuple) else "store",
             metavar=variable.removeprefix("RLM_KERNEL_"),
-            help=f"{field.description} (${variable}{_default(field.default)})",
+            help=text,
         )
 
 
@@ -34,4 +38,4 @@ def read_settings(kind: type[AnySettings], arguments: argparse.Namespace) -> Any
 
 
 def _default(value: Any) -> str:
-    return "" if value in (None, ()) else f", default {value}"
+    return "" if value in (None, (), False) else f", default {value}"

@@ -42,6 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "interrupt_grace",
         "pyodide_url",
         "preload",
+        "lab",
+        "lab_dir",
     )
     parser.add_argument(
         "--stop-on-eof",

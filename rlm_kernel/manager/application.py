@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
-from tornado.web import Application, RequestHandler
+from tornado.web import Application, RedirectHandler, RequestHandler
 
 from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.manager.access import AccessLog
@@ -15,6 +15,9 @@ from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, Unknown
 from rlm_kernel.manager.handlers.login import Login
 from rlm_kernel.manager.jupyter.entrance import Entrance
 from rlm_kernel.manager.jupyter.loading import LateRoutes
+
+LAB = "rlm_kernel.manager.lab.mount"
+LAB_PREFIXES = ("/lab", "/static", "/files")
 
 _SESSION = r"/session/([^/]+)"
 ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
@@ -52,6 +55,9 @@ class ManagerApplication(Application):
             transforms=[AnswerHeaders],
         )
         self.late = LateRoutes(services)
+        if services.lab is not None:
+            self.late.extend(LAB, LAB_PREFIXES)
+            self.add_handlers(".*$", [(r"/", RedirectHandler, {"url": "/lab", "permanent": False})])
         self._services = services
 
     def find_handler(  # type: ignore[override]  # any delegate will do for tornado

@@ -23,6 +23,7 @@ from rlm_kernel.manager.door import Door, is_loopback
 from rlm_kernel.manager.handlers.base import Services
 from rlm_kernel.manager.housekeeping import Housekeeping
 from rlm_kernel.manager.http_server import ManagerHTTPServer
+from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
@@ -52,6 +53,7 @@ class ManagerServer:
         start_zygote: Callable[[], Awaitable[Zygote]] | None = None,
     ) -> None:
         self._settings = settings
+        self._lab = LabFolder.prepare(settings.lab_dir) if settings.lab else None
         self._sockets = _bind(settings)
         self._traffic = Traffic()
         self.metrics = Metrics()
@@ -131,6 +133,7 @@ class ManagerServer:
             max_file_bytes=settings.max_file_bytes,
             max_timeout=settings.max_timeout,
             stream_bytes=settings.stream_bytes,
+            lab=self._lab,
         )
 
 

@@ -17,6 +17,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from rlm_kernel import errors
 from rlm_kernel.manager.door import Door
 from rlm_kernel.manager.faults import body_of, status_of
+from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
@@ -45,6 +46,7 @@ class Services:
     max_file_bytes: int
     max_timeout: float
     stream_bytes: int
+    lab: LabFolder | None = None
 
 
 @stream_request_body

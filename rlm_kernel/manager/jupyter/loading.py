@@ -47,6 +47,11 @@ class LateRoutes:
         self._prefixes = prefixes
         self._loading: asyncio.Task[None] | None = None
 
+    def extend(self, module: str, prefixes: tuple[str, ...]) -> None:
+        """Has another module's routes come with the others."""
+        self._modules += (module,)
+        self._prefixes += prefixes
+
     def expects(self, path: str) -> bool:
         """Whether a request to this path has to wait for `ready`."""
         return not self._done and any(

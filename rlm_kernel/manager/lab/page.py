@@ -1,0 +1,88 @@
+"""The page of JupyterLab, and what its handlers ask of the extension that they belong to."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import jupyterlab  # type: ignore[import-untyped]
+from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader
+from jupyter_core.paths import jupyter_path
+from jupyter_server import version_info
+from jupyterlab.commands import get_app_dir  # type: ignore[import-untyped]
+from jupyterlab_server.config import LabConfig
+from jupyterlab_server.handlers import LabHandler
+from jupyterlab_server.handlers import NotFoundHandler as LabNotFoundHandler
+
+from rlm_kernel.manager.lab.folder import LabFolder
+from rlm_kernel.manager.lab.policy import content_security_policy
+
+NAME = "lab"
+STATIC_URL = f"/static/{NAME}/"
+DEFAULTS = Path(__file__).with_name("settings")
+"""Of the page: which plugins are left out, and what settings begin with."""
+
+ERROR_PAGE = {
+    "error.html": "<!doctype html><title>{{ status_message }}</title>"
+    "<p>{{ status_code }}: {{ status_message }}</p>"
+}
+
+
+class Lab(LabConfig):
+    """JupyterLab as it is installed, with its users' settings and workspaces in `folder`."""
+
+    def __init__(self, folder: LabFolder) -> None:
+        installed = Path(get_app_dir())
+        super().__init__(
+            app_name="JupyterLab",
+            app_version=jupyterlab.__version__,
+            app_namespace=NAME,
+            app_settings_dir=str(DEFAULTS),
+            labextensions_path=jupyter_path("labextensions"),
+            schemas_dir=str(installed / "schemas"),
+            static_dir=str(installed / "static"),
+            templates_dir=str(installed / "static"),
+            themes_dir=str(installed / "themes"),
+            user_settings_dir=str(folder.settings),
+            workspaces_dir=str(folder.workspaces),
+            licenses_url="",
+        )
+        self.settings: dict[str, Any] = {}
+        self.log = logging.getLogger(__name__)
+        self.static_url_prefix = STATIC_URL
+        self.policy = content_security_policy(installed / "static" / "index.html")
+        loader = ChoiceLoader([FileSystemLoader(self.templates_dir), DictLoader(ERROR_PAGE)])
+        self.templates = Environment(loader=loader, autoescape=True, extensions=["jinja2.ext.i18n"])
+
+    def without_host_paths(self, _handler: LabHandler, config: dict[str, Any]) -> dict[str, Any]:
+        """What a page is told, less where things are on this machine."""
+        ours = {name for name in config if name.endswith(("Dir", "abextensionsPath"))}
+        return {name: value for name, value in config.items() if name not in ours}
+
+    def page_config(self) -> dict[str, Any]:
+        """What the page is told beside what JupyterLab's own handler tells it."""
+        return {
+            "buildAvailable": False,
+            "buildCheck": False,
+            "devMode": False,
+            "exposeAppInBrowser": False,
+            "notebookVersion": json.dumps(version_info),
+            "quitButton": False,
+            "terminalsAvailable": False,
+            "token": "",
+        }
+
+
+class Page(LabHandler):
+    """`/lab`, and its workspaces and documents."""
+
+    @property
+    def content_security_policy(self) -> str:
+        lab: Lab = self.settings[NAME]
+        return lab.policy
+
+
+class NotFoundPage(LabNotFoundHandler, Page):
+    """Every other path below `/lab`."""
