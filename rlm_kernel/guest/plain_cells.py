@@ -18,7 +18,7 @@ SUSPICIOUS = re.compile(
     r"[%!?]|^[,;/]|^[ \t]|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\ud800-\udfff]", re.MULTILINE
 )
 """What those look for: `%`, `!` and `?` anywhere, and some more where a line begins. Left to them
-is also what they may fail at: indented lines, ends of lines unknown to tokenize, half surrogates."""
+is what they may fail at, too: indented lines, line ends unknown to tokenize, half surrogates."""
 
 
 class CellTransformer(TransformerManager):

