@@ -7,14 +7,13 @@ import json
 from typing import Any
 
 
-def jsonable(content: dict[str, Any]) -> dict[str, Any]:
-    """A copy that JSON can carry: bytes become base64 text, what is no JSON its repr.
+def as_json(content: dict[str, Any]) -> bytes:
+    """The content as JSON: bytes become base64 text, what is no JSON its repr.
 
     Half surrogate pairs become question marks, so that all text is valid Unicode.
     """
     text = json.dumps(content, default=_encode, skipkeys=True, ensure_ascii=False)
-    encoded: dict[str, Any] = json.loads(text.encode(errors="replace"))
-    return encoded
+    return text.encode(errors="replace")
 
 
 def shortened(text: str, limit: int) -> str:

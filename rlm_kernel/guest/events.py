@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from rlm_kernel.guest.budget import DISPLAYS, Budget
-from rlm_kernel.guest.bundles import jsonable
+from rlm_kernel.guest.bundles import as_json
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.link import Link
 
@@ -47,7 +47,7 @@ class Events:
         if kind in DISPLAYS and self._budget.display_left < 0:
             return
         self.flush()
-        size = self._link.send(kind, current_request.get(), jsonable(content), buffers)
+        size = self._link.send(kind, current_request.get(), as_json(content), buffers)
         if kind in DISPLAYS:
             self._budget.take_display(size)
 
@@ -59,7 +59,7 @@ class Events:
         """Sends the reply that ends a request."""
         with contextlib.suppress(Exception):  # text that cannot be sent now goes with the next
             self.flush()
-        self._link.send("reply", request_id, jsonable(content))
+        self._link.send("reply", request_id, as_json(content))
 
     def write(self, stream: str, text: str) -> None:
         """Gathers text of a stream."""
@@ -87,7 +87,8 @@ class Events:
             self._text, self._size = [], 0  # before it is sent: a signal may flush meanwhile
             stream, request_id = self._source
             try:
-                self._link.send("stream", request_id, {"name": stream, "text": "".join(pieces)})
+                content = as_json({"name": stream, "text": "".join(pieces)})
+                self._link.send("stream", request_id, content)
             except BaseException:
                 self._text[:0], self._size = pieces, size
                 raise

@@ -8,7 +8,7 @@ another (little endian). The header is `[kind, request_id, content, [buffer leng
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
@@ -43,21 +43,28 @@ class Frame:
 
     def encode(self) -> bytes:
         """The frame as it goes over the wire. `FrameError` where it is too large or not JSON."""
-        lengths = [len(buffer) for buffer in self.buffers]
-        if len(lengths) > BUFFERS_MAX:
-            raise FrameError(f"a frame of {len(lengths)} buffers is over the limit")
         try:
-            header = json.dumps([self.kind, self.request_id, self.content, lengths]).encode()
+            content = json.dumps(self.content).encode()
         except (ValueError, TypeError, RecursionError) as error:
             raise FrameError(f"the content of a frame is not JSON: {error}") from None
-        if len(header) > HEADER_MAX:
-            raise FrameError(f"{len(header):,} bytes are over the limit of {HEADER_MAX:,}")
-        if _brackets(header) > BRACKETS_MAX:
-            raise FrameError(f"more than {BRACKETS_MAX:,} brackets are over the limit")
-        total = 4 + len(header) + sum(lengths)
-        if total > FRAME_MAX:
-            raise FrameError(f"{total:,} bytes are over the limit of {FRAME_MAX:,}")
-        return b"".join((_LENGTHS.pack(total, len(header)), header, *self.buffers))
+        return encoded(self.kind, self.request_id, content, self.buffers)
+
+
+def encoded(kind: str, request_id: str, content: bytes, buffers: Sequence[bytes] = ()) -> bytes:
+    """A frame whose content is JSON already. `FrameError` where it is too large."""
+    lengths = [len(buffer) for buffer in buffers]
+    if len(lengths) > BUFFERS_MAX:
+        raise FrameError(f"a frame of {len(lengths)} buffers is over the limit")
+    names = json.dumps([kind, request_id])[:-1].encode()
+    header = b"%b, %b, %b]" % (names, content, json.dumps(lengths).encode())
+    if len(header) > HEADER_MAX:
+        raise FrameError(f"{len(header):,} bytes are over the limit of {HEADER_MAX:,}")
+    if _brackets(header) > BRACKETS_MAX:
+        raise FrameError(f"more than {BRACKETS_MAX:,} brackets are over the limit")
+    total = 4 + len(header) + sum(lengths)
+    if total > FRAME_MAX:
+        raise FrameError(f"{total:,} bytes are over the limit of {FRAME_MAX:,}")
+    return b"".join((_LENGTHS.pack(total, len(header)), header, *buffers))
 
 
 class FrameDecoder:

@@ -9,9 +9,8 @@ import select
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from rlm_kernel.guest.frames import Frame, FrameDecoder
+from rlm_kernel.guest.frames import Frame, FrameDecoder, encoded
 from rlm_kernel.guest.interrupts import Interrupts
 
 DEVICE = "/dev/owner"
@@ -41,6 +40,7 @@ class Link:
     def __init__(self, interrupts: Interrupts) -> None:
         self._interrupts = interrupts
         self._waiting = self._woken = False
+        self._reads = 0
         self._file = os.open(DEVICE, os.O_RDWR)
         self._waiter, self._peeker = select.poll(), select.poll()
         for poll in (self._waiter, self._peeker):  # a signal handler may peek within a wait
@@ -51,14 +51,10 @@ class Link:
         self.before_wait: Callable[[], None] = lambda: None
 
     def send(
-        self,
-        kind: str,
-        request_id: str,
-        content: dict[str, Any],
-        buffers: Sequence[bytes] = (),
+        self, kind: str, request_id: str, content: bytes, buffers: Sequence[bytes] = ()
     ) -> int:
-        """Sends a frame and says how many bytes it took."""
-        data = memoryview(Frame(kind, request_id, content, tuple(buffers)).encode())
+        """Sends a frame, whose content is JSON, and says how many bytes it took."""
+        data = memoryview(encoded(kind, request_id, content, buffers))
         size = len(data)
         with self._interrupts:
             while data:
@@ -69,9 +65,11 @@ class Link:
         """Waits at most `timeout` seconds for more to arrive; what is in line does not count."""
         self.before_wait()
         milliseconds = None if timeout is None else math.ceil(timeout * 1000)
+        reads = self._reads
         if self._ready(milliseconds):
             with self._interrupts:
-                self._read_all()  # unless a signal handler has done so since
+                if self._reads == reads:  # else a signal handler has read it since
+                    self._read()
                 self._woken = False
 
     def end_wait(self) -> None:
@@ -95,6 +93,7 @@ class Link:
 
     def _read(self) -> None:
         with self._interrupts:
+            self._reads += 1
             for frame in self._decoder.feed(os.read(self._file, READ_BYTES)):
                 if frame.kind == "interrupt":
                     self._interrupted.add(frame.request_id)

@@ -161,7 +161,8 @@ class Session:
         finally:
             self._running = None
             self._answered += 1
-            self._loop.call_soon(self._take_next)
+            if self._link.next() is not None:
+                self._loop.call_soon(self._take_next)
         self._raw_output.send()
         self._reply(frame.request_id, content)
         self._reserve.fill()

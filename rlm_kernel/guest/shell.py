@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payload import PayloadManager
 from IPython.core.payloadpage import page as payload_page
-from traitlets import Type, default
+from traitlets import Instance, Type, default
 from traitlets.config import Config
 
 from rlm_kernel.guest import magics
@@ -22,6 +22,7 @@ from rlm_kernel.guest.bundles import shortened
 from rlm_kernel.guest.display import EventPublisher, ResultHook
 from rlm_kernel.guest.events import Events
 from rlm_kernel.guest.kernel import KernelHandle
+from rlm_kernel.guest.plain_cells import CellTransformer
 from rlm_kernel.guest.reserve import Reserve
 from rlm_kernel.guest.stack import Stack, cut_own_end
 
@@ -40,6 +41,7 @@ class SessionShell(InteractiveShell):
 
     displayhook_class = Type(ResultHook)
     display_pub_class = Type(EventPublisher)
+    input_transformer_manager = Instance(CellTransformer, ())
     extension_manager: Any
     history_manager: Any
     payload_manager: PayloadManager
