@@ -16,7 +16,7 @@ LIMITS = Limits(
     display_bytes=10_000,
     cell_timeout=30.0,
     cpu_seconds=0.3,
-    interrupt_grace=0.2,
+    interrupt_grace=2.0,
     standby=False,
 )
 OUTPUT_NOTICE = "\n[rlm-kernel: the output of one cell is limited to 1,000 bytes"
