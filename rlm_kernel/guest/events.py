@@ -15,6 +15,8 @@ from rlm_kernel.guest.link import Link
 
 FLUSH_BYTES = 1 << 14
 FLUSH_MILLISECONDS = 20
+PIECE = 1 << 16
+"""Characters that one event holds at most."""
 
 current_request: ContextVar[str] = ContextVar("current_request", default="")
 """The id of the request whose code is running. Tasks keep that of the cell that made them."""
@@ -62,7 +64,11 @@ class Events:
         self._link.send("reply", request_id, as_json(content))
 
     def write(self, stream: str, text: str) -> None:
-        """Gathers text of a stream."""
+        """Gathers text of a stream; a long one goes in pieces."""
+        for start in range(0, len(text), PIECE):
+            self._gather(stream, text[start : start + PIECE])
+
+    def _gather(self, stream: str, text: str) -> None:
         if self._budget.text_left < 0:
             return
         with self._interrupts:

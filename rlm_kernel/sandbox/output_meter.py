@@ -55,14 +55,15 @@ class OutputMeter:
         return self._admit_other(event, wire_bytes)
 
     def _admit_text(self, event: Event) -> Iterator[Event]:
+        """Text alone: other fields and buffers, which only a forged frame has, would be free."""
         left, text = self._budget.text_left, str(event.content["text"])
         if left < 0:
             return
+        name = str(event.content["name"])
         self._budget.take_text(text)
         if self._budget.text_left >= 0:
-            yield event
+            yield _stream(event, name, text)
             return
-        name = str(event.content["name"])
         if fitting := encoded(text)[:left].decode(errors="ignore"):
             yield _stream(event, name, fitting)
         yield _stream(event, name, OUTPUT_CUT.format(self._budget.output_bytes))
