@@ -12,6 +12,7 @@ from rlm_kernel.guest.budget import DISPLAYS, Budget
 from rlm_kernel.guest.bundles import as_json
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.link import Link
+from rlm_kernel.guest.parsed_size import parsed_bytes
 
 FLUSH_BYTES = 1 << 14
 FLUSH_MILLISECONDS = 20
@@ -49,9 +50,10 @@ class Events:
         if kind in DISPLAYS and self._budget.display_left < 0:
             return
         self.flush()
-        size = self._link.send(kind, current_request.get(), as_json(content), buffers)
+        text = as_json(content)
+        size = self._link.send(kind, current_request.get(), text, buffers)
         if kind in DISPLAYS:
-            self._budget.take_display(size)
+            self._budget.take_display(size + parsed_bytes(text))
 
     def begin(self) -> None:
         """A request begins, with a budget of its own."""
