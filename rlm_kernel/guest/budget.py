@@ -17,7 +17,7 @@ DISPLAYS = frozenset(
 
 
 class Budget:
-    """Bytes left of text, in UTF-8, and of displays, as they go over the wire.
+    """Bytes left of text, in UTF-8, and of displays, by the weight of their frames.
 
     What takes more than is left leaves less than none, and nothing more may be taken then.
     """
@@ -35,8 +35,8 @@ class Budget:
     def take_text(self, text: str) -> None:
         self.text_left -= len(text) if text.isascii() else len(encoded(text))
 
-    def take_display(self, wire_bytes: int) -> None:
-        self.display_left -= wire_bytes
+    def take_display(self, weight: int) -> None:
+        self.display_left -= weight
 
 
 def encoded(text: str) -> bytes:

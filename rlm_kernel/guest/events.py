@@ -12,9 +12,12 @@ from rlm_kernel.guest.budget import DISPLAYS, Budget
 from rlm_kernel.guest.bundles import as_json
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.link import Link
+from rlm_kernel.guest.parsed_size import parsed_bytes
 
 FLUSH_BYTES = 1 << 14
 FLUSH_MILLISECONDS = 20
+PIECE = 1 << 16
+"""Characters that one event holds at most."""
 
 current_request: ContextVar[str] = ContextVar("current_request", default="")
 """The id of the request whose code is running. Tasks keep that of the cell that made them."""
@@ -47,9 +50,10 @@ class Events:
         if kind in DISPLAYS and self._budget.display_left < 0:
             return
         self.flush()
-        size = self._link.send(kind, current_request.get(), as_json(content), buffers)
+        text = as_json(content)
+        size = self._link.send(kind, current_request.get(), text, buffers)
         if kind in DISPLAYS:
-            self._budget.take_display(size)
+            self._budget.take_display(size + parsed_bytes(text))
 
     def begin(self) -> None:
         """A request begins, with a budget of its own."""
@@ -62,7 +66,11 @@ class Events:
         self._link.send("reply", request_id, as_json(content))
 
     def write(self, stream: str, text: str) -> None:
-        """Gathers text of a stream."""
+        """Gathers text of a stream; a long one goes in pieces."""
+        for start in range(0, len(text), PIECE):
+            self._gather(stream, text[start : start + PIECE])
+
+    def _gather(self, stream: str, text: str) -> None:
         if self._budget.text_left < 0:
             return
         with self._interrupts:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
+from rlm_kernel.guest.parsed_size import parsed_bytes
+
 _LENGTHS = Struct("<II")
 FRAME_MAX = 64 << 20
 """Holds the buffers of a large widget. It is also what one session can make its owner keep of a
@@ -20,9 +22,6 @@ frame that never ends."""
 
 HEADER_MAX = 8 << 20
 """Parsed JSON takes many times its length in memory, so headers have a limit of their own."""
-
-BRACKETS_MAX = 1 << 19
-"""Opening brackets in a header: so many lists and objects are parsed in some 100 ms."""
 
 BUFFERS_MAX = 1 << 16
 
@@ -33,13 +32,15 @@ class FrameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`wire_bytes` is how long a frame was that came over the wire."""
+    """Of a frame that came over the wire `wire_bytes` is how long it was, and `weight` what it
+    counts by: that, and what its content takes once it is parsed."""
 
     kind: str
     request_id: str
     content: dict[str, Any]
     buffers: tuple[bytes, ...] = ()
     wire_bytes: int = field(default=0, compare=False)
+    weight: int = field(default=0, compare=False)
 
     def encode(self) -> bytes:
         """The frame as it goes over the wire. `FrameError` where it is too large or not JSON."""
@@ -59,8 +60,7 @@ def encoded(kind: str, request_id: str, content: bytes, buffers: Sequence[bytes]
     header = b"%b, %b, %b]" % (names, content, json.dumps(lengths).encode())
     if len(header) > HEADER_MAX:
         raise FrameError(f"{len(header):,} bytes are over the limit of {HEADER_MAX:,}")
-    if _brackets(header) > BRACKETS_MAX:
-        raise FrameError(f"more than {BRACKETS_MAX:,} brackets are over the limit")
+    _parsed_bytes(header)
     total = 4 + len(header) + sum(lengths)
     if total > FRAME_MAX:
         raise FrameError(f"{total:,} bytes are over the limit of {FRAME_MAX:,}")
@@ -93,13 +93,15 @@ class FrameDecoder:
             del pending[:start]  # once for all, and also where not all were asked for
 
 
-def _brackets(header: bytes) -> int:
-    return header.count(b"[") + header.count(b"{")
+def _parsed_bytes(header: bytes) -> int:
+    try:
+        return parsed_bytes(header)
+    except ValueError as error:
+        raise FrameError(str(error)) from None
 
 
 def _decode(header: bytes, rest: memoryview) -> Frame:
-    if _brackets(header) > BRACKETS_MAX:
-        raise FrameError("the header of a frame holds too many brackets")
+    parsed = _parsed_bytes(header)
     try:
         kind, request_id, content, lengths = json.loads(header)
     except (ValueError, TypeError, RecursionError) as error:
@@ -113,7 +115,7 @@ def _decode(header: bytes, rest: memoryview) -> Frame:
         buffers.append(bytes(rest[start : start + length]))
         start += length
     wire_bytes = 2 * 4 + len(header) + len(rest)
-    return Frame(kind, request_id, content, tuple(buffers), wire_bytes)
+    return Frame(kind, request_id, content, tuple(buffers), wire_bytes, wire_bytes + parsed)
 
 
 def _fits(lengths: object, available: int) -> bool:

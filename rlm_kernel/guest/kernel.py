@@ -24,6 +24,8 @@ DEFAULTS: dict[str, Content] = {
 }
 """What may be sent, each with the fields that it must have."""
 
+STREAMS = ("stdout", "stderr")
+
 
 class KernelHandle:
     """Tells which message is being served, and publishes messages on its behalf."""
@@ -59,7 +61,16 @@ class PublishingSession:
         buffers: Sequence[bytes] | None = None,
         **_unused: Any,
     ) -> None:
-        """Publishes a message of one of the types in `DEFAULTS`; ValueError for any other."""
+        """Publishes a message of one of the types in `DEFAULTS`; ValueError for any other.
+
+        Of a stream only its name and its text go out.
+        """
         if msg_or_type not in DEFAULTS:
             raise ValueError(f"a cell cannot send {msg_or_type!r} messages")
-        self._events.emit(msg_or_type, {**DEFAULTS[msg_or_type], **(content or {})}, buffers or ())
+        fields = {**DEFAULTS[msg_or_type], **(content or {})}
+        if msg_or_type != "stream":
+            self._events.emit(msg_or_type, fields, buffers or ())
+        elif fields["name"] in STREAMS:
+            self._events.write(fields["name"], str(fields["text"]))
+        else:
+            raise ValueError(f"there is no stream {fields['name']!r}")

@@ -8,11 +8,10 @@ from rlm_kernel.guest.events import Events
 
 
 class OutputStream(io.TextIOBase):
-    """A text stream that becomes `stream` events. Long texts go in pieces."""
+    """A text stream that becomes `stream` events."""
 
     encoding = "utf-8"
     errors = "replace"
-    PIECE = 1 << 16
 
     def __init__(self, name: str, descriptor: int, events: Events) -> None:
         super().__init__()
@@ -28,8 +27,7 @@ class OutputStream(io.TextIOBase):
             raise ValueError("I/O operation on closed file.")
         if not text.isascii():
             text = text.encode(self.encoding, self.errors).decode(self.encoding)
-        for start in range(0, len(text), self.PIECE):
-            self._events.write(self._stream, text[start : start + self.PIECE])
+        self._events.write(self._stream, text)
         return len(text)
 
     def flush(self) -> None:

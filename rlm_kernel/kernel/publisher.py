@@ -20,6 +20,7 @@ class Publisher:
     def __init__(self, mint: Mint) -> None:
         self._mint = mint
         self._sinks: list[Sink] = []
+        self._complained = False
 
     def attach(self, sink: Sink) -> None:
         self._sinks.append(sink)
@@ -55,4 +56,7 @@ class Publisher:
         try:
             sink.publish(message)
         except Exception:
-            log.exception("a sink failed on %s", message.kind)
+            # A guest may have written what no sink can pack, any number of times.
+            level = logging.DEBUG if self._complained else logging.ERROR
+            self._complained = True
+            log.log(level, "a sink failed on %s", message.kind, exc_info=True)

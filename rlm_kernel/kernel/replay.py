@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
 
 from rlm_kernel.kernel.message import Message
-from rlm_kernel.kernel.packing import pack
+from rlm_kernel.kernel.packed_message import PackedMessage
 
 REPLAY_BYTES = 10 << 20
-ENVELOPE_BYTES = 1024
-"""What a message takes beside its texts, its headers among it."""
 
 
 class Replay:
     """A sink that keeps the latest messages, as many as `limit` bytes hold; with 0 it keeps none.
 
-    `dropped` is how many older ones are gone. Sizes are those of texts and buffers, not of JSON.
+    `dropped` is how many others are gone: older ones, and what cannot be packed.
     """
 
     def __init__(self, limit: int = REPLAY_BYTES) -> None:
         self.dropped = 0
         self._limit = limit
-        self._messages: deque[tuple[Message, int]] = deque()
+        self._messages: deque[PackedMessage] = deque()
         self._size = 0
 
     def copy(self) -> Replay:
@@ -36,44 +31,28 @@ class Replay:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The messages that are left, oldest first."""
-        return tuple(message for message, _ in self._messages)
+        """The messages that are left, oldest first. They are unpacked each time."""
+        return tuple(message.unpacked() for message in self._messages)
 
     def as_json(self) -> bytes:
         """`{"dropped": COUNT, "messages": [MESSAGE, ...]}`.
 
         Each message is one of Jupyter's, oldest first, with its `buffers` in base64.
         """
-        messages = [
-            {
-                "header": message.header,
-                "parent_header": message.parent_header,
-                "metadata": message.metadata,
-                "content": message.content,
-                "buffers": [b64encode(buffer).decode() for buffer in message.buffers],
-            }
-            for message in self.messages
-        ]
-        return pack({"dropped": self.dropped, "messages": messages})
+        messages = b", ".join(message.as_json() for message in self._messages)
+        return b'{"dropped": %d, "messages": [%b]}' % (self.dropped, messages)
 
     def publish(self, message: Message) -> None:
-        size = ENVELOPE_BYTES + size_of(message.content) + size_of(message.buffers)
-        self._messages.append((message, size))
-        self._size += size
+        try:
+            packed = PackedMessage.of(message)
+        except (ValueError, RecursionError):  # a guest's, whose other readers fare no better
+            self.dropped += 1
+            return
+        self._messages.append(packed)
+        self._size += packed.size
         while self._size > self._limit:
-            self._size -= self._messages.popleft()[1]
+            self._size -= self._messages.popleft().size
             self.dropped += 1
 
     def drain(self) -> None:
         """It hands over no requests."""
-
-
-def size_of(value: Any) -> int:
-    """About how many bytes a JSON value or bytes take."""
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(size_of(key) + size_of(item) + 4 for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return sum(size_of(item) + 2 for item in value)
-    return 8

@@ -70,6 +70,7 @@ class ZMQTransport:
         self._wire = SignedFrames(connected.key.encode(), connected.signature_scheme)
         self._sockets: dict[str, LoopSocket] = {}
         self._unpublished: list[Message] = []
+        self._complained = False
         self._deaf: DeafClients | None = None
         self._topic = f"kernel.{kernel.kernel_id}."
         self.subscribers = 0
@@ -107,7 +108,13 @@ class ZMQTransport:
             try:
                 self._send_to_all(message)
             except Exception:
-                log.exception("a message of type %s could not be published", message.kind)
+                self._complain(message)
+
+    def _complain(self, message: Message) -> None:
+        """Says it once: a guest may write any number of messages that cannot be packed."""
+        level = logging.DEBUG if self._complained else logging.ERROR
+        self._complained = True
+        log.log(level, "a message of type %s could not be published", message.kind, exc_info=True)
 
     def _send_to_all(self, message: Message) -> None:
         topic = f"{self._topic}{message.kind}".encode()

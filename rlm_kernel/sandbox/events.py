@@ -30,6 +30,8 @@ _FORMS: dict[str, dict[str, type]] = {
 }
 """The fields that the content of each kind of event must have, and their types."""
 
+_STREAMS = ("stdout", "stderr")
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -62,7 +64,11 @@ class Reply:
 def is_event(kind: str, content: Mapping[str, Any]) -> bool:
     """Whether this is a known kind of event, with all that belongs to it."""
     form = _FORMS.get(kind)
-    return form is not None and _fits(content, form) and _has_text(content.get("traceback", []))
+    if form is None or not _fits(content, form):
+        return False
+    if kind == "stream":
+        return content["name"] in _STREAMS
+    return kind != "error" or _has_text(content["traceback"])
 
 
 def is_reply(content: Mapping[str, Any]) -> bool:

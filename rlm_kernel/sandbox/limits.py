@@ -19,7 +19,8 @@ class Limits:
     and links included, `open_files` how many are open, and `path_bytes` the length of a path, its
     end included: beyond them it gets ENOSPC, EMFILE and ENAMETOOLONG.
     `output_bytes` bounds the text that a cell prints, on both streams together, and `display_bytes`
-    what it displays, in bytes of JSON: beyond them a notice is shown, and the cell goes on.
+    what it displays, in bytes of JSON, where lists, objects and their items count for more once
+    there are many: beyond them a notice is shown, and the cell goes on.
     `cell_timeout` is how many seconds a cell may run whose request names no time, and
     `cpu_seconds` how many of CPU time any cell may take; beyond them it is interrupted. None is no
     limit.

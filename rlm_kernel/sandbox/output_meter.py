@@ -46,38 +46,39 @@ class OutputMeter:
         """A question of the cell was answered."""
         self._other_left = OTHER_BYTES
 
-    def admit(self, event: Event, wire_bytes: int) -> Iterator[Event]:
+    def admit(self, event: Event, weight: int) -> Iterator[Event]:
         """What is to be passed on of an event."""
         if event.kind == "stream":
             return self._admit_text(event)
         if event.kind in DISPLAYS:
-            return self._admit_display(event, wire_bytes)
-        return self._admit_other(event, wire_bytes)
+            return self._admit_display(event, weight)
+        return self._admit_other(event, weight)
 
     def _admit_text(self, event: Event) -> Iterator[Event]:
+        """Text alone: other fields and buffers, which only a forged frame has, would be free."""
         left, text = self._budget.text_left, str(event.content["text"])
         if left < 0:
             return
+        name = str(event.content["name"])
         self._budget.take_text(text)
         if self._budget.text_left >= 0:
-            yield event
+            yield _stream(event, name, text)
             return
-        name = str(event.content["name"])
         if fitting := encoded(text)[:left].decode(errors="ignore"):
             yield _stream(event, name, fitting)
         yield _stream(event, name, OUTPUT_CUT.format(self._budget.output_bytes))
 
-    def _admit_display(self, event: Event, wire_bytes: int) -> Iterator[Event]:
+    def _admit_display(self, event: Event, weight: int) -> Iterator[Event]:
         if self._budget.display_left < 0:
             return
-        self._budget.take_display(wire_bytes)
+        self._budget.take_display(weight)
         if self._budget.display_left >= 0:
             yield event
         else:
             yield _stream(event, "stderr", DISPLAY_CUT.format(self._budget.display_bytes))
 
-    def _admit_other(self, event: Event, wire_bytes: int) -> Iterator[Event]:
-        self._other_left -= wire_bytes
+    def _admit_other(self, event: Event, weight: int) -> Iterator[Event]:
+        self._other_left -= weight
         if self._other_left >= 0:
             yield event
 

@@ -294,7 +294,7 @@ class Session:
         if is_event(frame.kind, frame.content):
             self._observer.sent(frame.wire_bytes)
             event = Event(frame.kind, frame.request_id, frame.content, frame.buffers)
-            for admitted in self._meter.admit(event, frame.wire_bytes):
+            for admitted in self._meter.admit(event, frame.weight):
                 self._pass_on(admitted)
             if self._meter.exceeded:
                 self._incarnation.process.slow_down()

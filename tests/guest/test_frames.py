@@ -12,6 +12,7 @@ import pytest
 
 from rlm_kernel.guest import frames
 from rlm_kernel.guest.frames import BUFFERS_MAX, Frame, FrameDecoder, FrameError
+from rlm_kernel.guest.parsed_size import NODES_MAX
 
 LENGTHS = Struct("<II")
 
@@ -239,14 +240,27 @@ def test_random_bytes_are_frames_or_refused() -> None:
         assert all(isinstance(frame, Frame) for frame in found)
 
 
-def test_a_header_may_hold_so_many_lists_and_objects_and_no_more() -> None:
-    allowed = frames.BRACKETS_MAX - 4  # the header's own, its content's and its lengths'
+def test_a_header_may_hold_so_many_lists_objects_and_fields_and_no_more() -> None:
+    allowed = NODES_MAX - 5  # the header's own, its content's and its lengths'
     content: dict[str, Any] = {"data": [[]] * allowed}
     encoded = Frame("k", "r", content).encode()
     assert [frame.content for frame in FrameDecoder().feed(encoded)] == [content]
-    with pytest.raises(FrameError, match="brackets"):
+    with pytest.raises(FrameError, match="lists"):
         Frame("k", "r", {"data": [[]] * (allowed + 1)}).encode()
     header = encoded[8:].replace(b'"k"', b'["k"]', 1)
     forged = LENGTHS.pack(4 + len(header), len(header)) + header
-    with pytest.raises(FrameError, match="brackets"):
+    with pytest.raises(FrameError, match="lists"):
         list(FrameDecoder().feed(forged))
+
+
+def test_a_frame_weighs_what_its_content_takes_once_it_is_parsed() -> None:
+    def weight(content: dict[str, Any]) -> tuple[int, int]:
+        encoded = Frame("k", "r", content).encode()
+        [frame] = FrameDecoder().feed(encoded)
+        assert frame.wire_bytes == len(encoded)
+        return frame.weight, len(encoded)
+
+    small, length = weight({"name": "stdout", "text": "[:{" * 1000})
+    assert small == length
+    many, length = weight({"data": [[]] * 1000})
+    assert many > 20 * length

@@ -45,3 +45,17 @@ def test_a_comm_handler_is_told_which_message_it_serves(peer: Peer) -> None:
 def test_what_no_cell_may_send_is_an_error_in_the_cell(peer: Peer) -> None:
     done = peer.execute("get_ipython().kernel.session.send(None, 'status', {})")
     assert (done.content["ename"], done.reply["metadata"]["state"]) == ("ValueError", "kept")
+
+
+def test_a_cell_can_send_text_of_a_stream_and_nothing_beside_it(peer: Peer) -> None:
+    done = peer.execute(
+        "content = {'name': 'stderr', 'text': 'x' * 9_000_000, 'more': 1}\n"
+        "get_ipython().kernel.session.send(None, 'stream', content, buffers=[b'y'])"
+    )
+    assert done.text("stderr") == "x" * 9_000_000
+    assert {key for shown in done.contents("stream") for key in shown} == {"name", "text"}
+
+
+def test_a_stream_of_another_name_is_an_error_in_the_cell(peer: Peer) -> None:
+    done = peer.execute("get_ipython().kernel.session.send(None, 'stream', {'name': 'x'})")
+    assert (done.content["ename"], done.reply["metadata"]["state"]) == ("ValueError", "kept")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 from rlm_kernel.kernel import Kernel
 from rlm_kernel.kernel.message import Message, Mint
@@ -64,3 +65,37 @@ def test_a_copy_holds_the_same_and_goes_its_own_way() -> None:
     copy.publish(second)
     copy.publish(second)
     assert (copy.dropped, replay.dropped) == (3, 0)
+
+
+def test_what_is_nested_too_deeply_is_dropped_and_the_rest_is_kept() -> None:
+    replay, mint = Replay(), Mint()
+    nested: list[Any] = []
+    for _ in range(5000):
+        nested = [nested]
+    replay.publish(mint.message("display_data", {"data": {"application/json": nested}}))
+    [after] = messages("after")
+    replay.publish(after)
+    assert (replay.messages, replay.dropped) == ((after,), 1)
+
+
+def test_what_takes_much_memory_once_it_is_unpacked_counts_for_more() -> None:
+    replay, mint = Replay(limit=100_000), Mint()
+    replay.publish(mint.message("display_data", {"data": {"application/json": [[]] * 10_000}}))
+    assert (replay.messages, replay.dropped) == ((), 1)
+
+
+def test_json_has_all_that_a_message_has() -> None:
+    replay, mint = Replay(), Mint()
+    parent = mint.header("comm_msg")
+    content = {"comm_id": "é", "data": {"x": [1.5, None]}}
+    message = mint.message("comm_msg", content, parent, metadata={"m": 1}, buffers=[b"ab"])
+    replay.publish(message)
+    replay.publish(message)
+    kept = {
+        "header": message.header,
+        "parent_header": parent,
+        "metadata": {"m": 1},
+        "content": content,
+        "buffers": ["YWI="],
+    }
+    assert json.loads(replay.as_json()) == {"dropped": 0, "messages": [kept, kept]}

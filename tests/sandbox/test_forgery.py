@@ -19,6 +19,7 @@ FORGE = (
     [
         "'nonsense', '', {}",
         "'stream', me, {'name': [], 'text': 'x'}",
+        "'stream', me, {'name': 'x' * 1000, 'text': 'x'}",
         "'display_data', me, {'data': []}",
         "'error', me, {'ename': 'E', 'evalue': '', 'traceback': [1]}",
         "'reply', me, {'status': 'error'}",
@@ -32,6 +33,11 @@ def test_a_frame_of_a_wrong_form_ends_its_session_alone(box: Sandbox, frame: str
     assert result.error is not None
     assert "form" in result.error.evalue
     assert box.execute("1").result == "1"
+
+
+def test_fields_that_an_event_does_not_have_are_not_looked_at(box: Sandbox) -> None:
+    result = box.execute(FORGE + "forge('clear_output', me, {'wait': True, 'traceback': 1})")
+    assert (result.status, result.state) == ("ok", "kept")
 
 
 def test_what_comes_after_a_wrong_frame_is_not_believed(box: Sandbox) -> None:

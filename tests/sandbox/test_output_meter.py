@@ -47,3 +47,9 @@ def test_answered_questions_do_not_add_up() -> None:
         assert list(limited.admit(question, OTHER_BYTES)) == [question]
         assert list(limited.admit(question, 1)) == []
         limited.answered()
+
+
+def test_nothing_but_the_text_of_a_stream_is_passed_on() -> None:
+    fields = {"name": "stdout", "text": "a", "more": "x" * 1000}
+    forged = Event("stream", "1", fields, (bytes(1000),))
+    assert list(meter().admit(forged, 2000)) == [text("a")]
