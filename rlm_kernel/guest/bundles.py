@@ -12,8 +12,7 @@ def as_json(content: dict[str, Any]) -> bytes:
 
     Half surrogate pairs become question marks, so that all text is valid Unicode.
     """
-    text = json.dumps(content, default=_encode, skipkeys=True, ensure_ascii=False)
-    return text.encode(errors="replace")
+    return _ENCODER.encode(content).encode(errors="replace")
 
 
 def shortened(text: str, limit: int) -> str:
@@ -27,3 +26,6 @@ def _encode(value: object) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
     return repr(value)
+
+
+_ENCODER = json.JSONEncoder(default=_encode, skipkeys=True, ensure_ascii=False)

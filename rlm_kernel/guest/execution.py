@@ -71,7 +71,8 @@ class Execution:
             if isinstance(error, SystemExit):
                 reply["exit_status"] = exit_status(error)  # "3" is a last word, 3 a status
         reply["payload"] = shell.payload_manager.read_payload()
-        shell.payload_manager.clear_payload()
+        if reply["payload"]:
+            shell.payload_manager.clear_payload()
         return reply
 
     def call(self, run: Callable[[], T]) -> T:

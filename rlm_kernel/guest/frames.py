@@ -57,7 +57,7 @@ def encoded(kind: str, request_id: str, content: bytes, buffers: Sequence[bytes]
     if len(lengths) > BUFFERS_MAX:
         raise FrameError(f"a frame of {len(lengths)} buffers is over the limit")
     names = json.dumps([kind, request_id])[:-1].encode()
-    header = b"%b, %b, %b]" % (names, content, json.dumps(lengths).encode())
+    header = b"%b, %b, %b]" % (names, content, str(lengths).encode())
     if len(header) > HEADER_MAX:
         raise FrameError(f"{len(header):,} bytes are over the limit of {HEADER_MAX:,}")
     _parsed_bytes(header)
@@ -103,7 +103,8 @@ def _parsed_bytes(header: bytes) -> int:
 def _decode(header: bytes, rest: memoryview) -> Frame:
     parsed = _parsed_bytes(header)
     try:
-        kind, request_id, content, lengths = json.loads(header)
+        text = header.decode("utf-8", "surrogatepass")  # json would guess the encoding first
+        kind, request_id, content, lengths = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise FrameError(f"the header of a frame is wrong: {error}") from None
     typed = isinstance(kind, str) and isinstance(request_id, str) and isinstance(content, dict)

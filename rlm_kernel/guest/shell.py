@@ -11,6 +11,7 @@ from typing import Any
 from IPython.core import page
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.error import UsageError
+from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payload import PayloadManager
 from IPython.core.payloadpage import page as payload_page
@@ -29,6 +30,12 @@ from rlm_kernel.guest.stack import Stack, cut_own_end
 ERROR_TEXT_MAX = 1 << 16
 TRACEBACK_MAX = 1 << 18
 """Characters of an error's text, and of its traceback, that are told; the rest is cut."""
+
+
+class SessionHistory(HistoryManager):
+    """IPython's, with the latest inputs in plain attributes: traits check what each cell sets."""
+
+    _i = _ii = _iii = _i00 = ""
 
 
 class SessionShell(InteractiveShell):
@@ -75,6 +82,10 @@ class SessionShell(InteractiveShell):
     def init_hooks(self) -> None:
         super().init_hooks()
         self.set_hook("show_in_pager", page.as_hook(payload_page), 99)
+
+    def init_history(self) -> None:
+        self.history_manager = SessionHistory(shell=self, parent=self)
+        self.configurables.append(self.history_manager)
 
     def init_virtualenv(self) -> None:
         """There is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -108,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     file = options.connection_file or Path(jupyter_runtime_dir()) / f"kernel-{os.getpid()}.json"
     try:
         settings = SandboxSettings.from_environment(preload=options.preload)
+        gc.freeze()  # what was imported stays: to look through it again and again delays replies
         asyncio.run(_serve(file.absolute(), settings))
     except RLMKernelError as error:
         print(f"rlm-kernel: {error}", file=sys.stderr)

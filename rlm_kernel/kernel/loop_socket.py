@@ -49,7 +49,7 @@ class LoopSocket:
         except zmq.ZMQError as error:
             log.debug("a message could not be sent: %s", error)
             return False
-        if cast(int, self._socket.getsockopt(zmq.EVENTS)) & READABLE:
+        if self._is_readable():
             self._loop.call_soon(self._read)
         return True
 
@@ -72,14 +72,14 @@ class LoopSocket:
         self._loop.call_soon(self._read)
 
     def _read_one(self) -> bool:
-        if self.closed:
+        if self.closed or not self._is_readable():
             return False
-        try:
-            frames = self._socket.recv_multipart(zmq.NOBLOCK)
-        except zmq.Again:
-            return False
+        frames = self._socket.recv_multipart(zmq.NOBLOCK)
         try:
             self._on_frames(frames)
         except Exception:  # else what has arrived after it would wait for the next change
             log.exception("a message could not be handled")
         return True
+
+    def _is_readable(self) -> bool:
+        return bool(cast(int, self._socket.getsockopt(zmq.EVENTS)) & READABLE)

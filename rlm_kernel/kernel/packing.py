@@ -28,8 +28,10 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(data: bytes | str) -> Any:
-    """The value of a message part. Raises ValueError when it is not JSON."""
-    return json.loads(data)
+    """The value of a message part, in UTF-8. Raises ValueError when it is not JSON."""
+    if data == b"{}":  # as most are
+        return {}
+    return json.loads(data if isinstance(data, str) else data.decode("utf-8", "surrogatepass"))
 
 
 def _finite(value: Any) -> Any:

@@ -197,7 +197,7 @@ class Service:
     async def _execute(self, request: Request) -> None:
         asked = ExecuteContent.model_validate(request.content)
         started, clock = datetime.now(UTC), perf_counter()
-        reply = await self._ask_guest(request, asked.model_dump())
+        reply = await self._ask_guest(request, vars(asked))
         state = self._told_state(request, reply)
         status = reply.content.get("status", "error")
         seconds = perf_counter() - clock

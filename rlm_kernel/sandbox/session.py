@@ -104,9 +104,10 @@ class Session:
             return Reply(_death("the session was restarted before this ran", "lost", 0), "lost")
         self._running, self._heard, self._interrupted = request_id, True, interrupted
         self._meter.begin()
-        request = self._start(self._run(frame, timeout, self._ask_at_once(frame)))
+        reply: asyncio.Future[Reply] = self._loop.create_future()
+        request = self._start(self._run(frame, timeout, self._ask_at_once(frame), reply))
         try:
-            return await asyncio.shield(request)
+            return await reply
         except asyncio.CancelledError:
             if not request.done():
                 self._heard = False
@@ -119,13 +120,22 @@ class Session:
         return self._ask(incarnation.process, frame, "reply") if incarnation.is_living else None
 
     async def _run(
-        self, frame: Frame, timeout: float | None, answer: asyncio.Future[Frame] | None
-    ) -> Reply:
-        """Sees a request to its end, and ends its turn."""
+        self,
+        frame: Frame,
+        timeout: float | None,
+        answer: asyncio.Future[Frame] | None,
+        reply: asyncio.Future[Reply],
+    ) -> None:
+        """Sees a request to its end, whether or not anyone waits for the reply; ends its turn."""
         try:
             if answer is None:
                 answer = self._ask(await self._incarnation.living(), frame, "reply")
-            return await self._supervise(frame, timeout, answer)
+            outcome = await self._supervise(frame, timeout, answer)
+            if not reply.done():
+                reply.set_result(outcome)
+        except Exception as error:
+            if not reply.done():
+                reply.set_exception(error)
         finally:
             self._running = self._question = None
             self._incarnation.standby.cells_behind += 1
