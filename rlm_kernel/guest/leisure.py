@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 0.5
 """Programs that send cell after cell leave no such pause; people do."""
 
 

@@ -47,8 +47,8 @@ WARM_UP = (
 )
 """Cells run before the first fork, so that no session pays for what their first use imports."""
 
-COMPLETED = ("zi", "''.up")
-"""Code completed then, which loads the syntax trees that hardly any completion can do without."""
+COMPLETED = ("zi", "''.up", "import os\nos.pa")
+"""Code completed then, which loads the syntax trees that most completions need."""
 
 
 class Session:

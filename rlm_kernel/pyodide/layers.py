@@ -24,6 +24,9 @@ compiled, in a folder of this name, it starts many times faster."""
 
 SITE_PACKAGES = "/lib/python3.14/site-packages"
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
+COMPLETION, PRUNING = GUEST_PACKAGE / "completion.py", Path(__file__).with_name("pruning.py")
+"""What decides, besides what makes them, which syntax trees there are."""
+
 KEPT_LAYERS = 3
 
 CompileTree = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
@@ -80,7 +83,8 @@ def guest_image(
         progress.say("parsing the guest's standard library for completions, once")
         return parse_trees(library)
 
-    trees_key = (*wheels_key, Path(__file__).with_name("syntax_trees.py").read_bytes())
+    programs = (COMPLETION, PRUNING, Path(__file__).with_name("syntax_trees.py"))
+    trees_key = (*wheels_key, *(program.read_bytes() for program in programs))
     return Image(
         library,
         layer("guest", guest_key, lambda: guest, compile_tree, progress),

@@ -136,3 +136,26 @@ def test_a_completion_keeps_no_object_alive(peer: Peer) -> None:
     assert peer.ask("complete_request", {"code": "held."}).content["matches"] == ["part"]
     gone = peer.execute("del held; _ = gc.collect(); print(w() is None)")
     assert gone.text() == "True\n"
+
+
+def test_a_module_imported_by_the_cell_is_completed_with_types_and_signatures(peer: Peer) -> None:
+    asked = peer.ask("complete_request", {"code": "import os\nos.acc"}).content
+    [found] = asked["metadata"]["_jupyter_types_experimental"]
+    assert (found["text"], found["type"]) == ("access", "function")
+    assert found["signature"].startswith("(path: FileDescriptorOrPath, mode: int")
+
+
+def test_names_of_other_systems_are_not_completed(peer: Peer) -> None:
+    matches = peer.ask("complete_request", {"code": "import os\nos."}).content["matches"]
+    assert {"fspath", "posix_spawn", "O_DIRECT"} <= set(matches)
+    assert not {"startfile", "O_BINARY", "plock"} & set(matches)
+
+
+def test_branches_of_the_users_own_modules_are_told_apart_too(peer: Peer) -> None:
+    peer.execute(
+        "%%writefile branching.py\n"
+        "import sys\n"
+        "if sys.version_info < (3, 9):\n    name_of_old = 1\nelse:\n    name_of_new = 1\n"
+    )
+    asked = peer.ask("complete_request", {"code": "import branching\nbranching.name"})
+    assert asked.content["matches"] == ["name_of_new"]
