@@ -31,6 +31,7 @@ RLMKernelError
 │   ├── RequestTooSlow
 │   ├── TooManyConnections
 │   ├── TooManyTries            of tokens that are none
+│   ├── RangeNotSatisfiable
 │   ├── SessionNotFound
 │   ├── SessionExpired
 │   ├── SessionBusy
@@ -217,6 +218,16 @@ class BodyTooLarge(ManagerError):
     """The request's body is larger than the manager takes."""
 
     code = "body_too_large"
+
+
+class RangeNotSatisfiable(ManagerError):
+    """None of the bytes that were asked for are in the file, which has `size` of them."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, message: str, size: int | None = None) -> None:
+        super().__init__(message)
+        self.size = size
 
 
 class SessionNotFound(ManagerError):

@@ -226,6 +226,22 @@ class FileSystem:
             raise SyscallError(Errno.ENOTDIR)
         self.detach(parent, name)
 
+    def remove_tree(self, path: str, start: Directory | None = None) -> None:
+        """Removes anything, a directory with all that is in it."""
+        parent, name = self.locate(path, start)
+        node = self._child(parent, name)
+        if path.endswith("/"):
+            expect_directory(node)
+        pending = [(parent, name)]
+        while pending:
+            folder, name = pending[-1]
+            node = folder.entries[name]
+            if isinstance(node, Directory) and node.entries:
+                pending += ((node, child) for child in node.entries)
+            else:
+                self.detach(folder, name)
+                pending.pop()
+
     def rename(
         self,
         old: str,

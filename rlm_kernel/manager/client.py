@@ -29,6 +29,8 @@ from rlm_kernel.manager.wire import (
     ExecutionResult,
     Fault,
     FaultBody,
+    FileEntry,
+    FileList,
     Health,
     Readiness,
     SessionDetails,
@@ -194,6 +196,43 @@ class ManagerClient:
         """The bytes of a file of the session. Raises FileError."""
         return (await self._call("GET", _path(session_id, "files", path))).content
 
+    async def read_file(
+        self, session_id: str, path: str, *, start: int = 0, end: int | None = None
+    ) -> AsyncGenerator[bytes]:
+        """The bytes of a file as they come, from `start` to before `end`.
+
+        Raises FileError, RangeNotSatisfiable when none of the bytes are there, and
+        ManagerUnavailable when the file changes meanwhile.
+        """
+        headers = {}
+        if start or end is not None:
+            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        path = _path(session_id, "files", path)
+        async with self._streamed("GET", path, headers=headers) as response:
+            async for data in response.aiter_raw():
+                yield data
+
+    async def list_files(self, session_id: str, folder: str = "") -> list[FileEntry]:
+        """What is in a folder, without what is in folders of it. Raises FileError."""
+        path, found = _path(session_id, "files", _folder(folder)), list[FileEntry]()
+        page = _read(FileList, await self._call("GET", path))
+        found += page.entries
+        while page.next is not None:
+            page = _read(FileList, await self._call("GET", f"{path}?after={page.next}"))
+            found += page.entries
+        return found
+
+    async def read_folder(self, session_id: str, folder: str = "") -> AsyncGenerator[bytes]:
+        """A folder with all that is in it as a tar archive, as it comes. Raises FileError."""
+        path = _path(session_id, "files", _folder(folder)) + "?tar"
+        async with self._streamed("GET", path) as response:
+            async for data in response.aiter_raw():
+                yield data
+
+    async def delete_file(self, session_id: str, path: str) -> None:
+        """Remove a file, a link, or a folder with all that is in it. Raises FileError."""
+        await self._call("DELETE", _path(session_id, "files", path))
+
     async def health(self) -> Health:
         """That the manager is alive."""
         return _read(Health, await self._call("GET", "/health"))
@@ -261,8 +300,20 @@ def _request_body(
 
 
 def _path(session_id: str, *rest: str) -> str:
-    parts = [quote(session_id, safe=""), *(quote(part, safe="/") for part in rest)]
+    parts = [quote(session_id, safe=""), *(_quoted(part) for part in rest)]
     return "/session/" + "/".join(parts)
+
+
+def _quoted(path: str) -> str:
+    """A path for a URL; bytes that are no text are as `os.fsdecode` has them."""
+    try:
+        return quote(path, safe="/", errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise BadRequest(f"{path!r} is no path") from error
+
+
+def _folder(path: str) -> str:
+    return path if path.endswith("/") or not path else f"{path}/"
 
 
 def _read(message: type[Message], response: httpx.Response) -> Message:

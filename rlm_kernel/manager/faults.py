@@ -18,6 +18,7 @@ STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
     errors.RequestTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     errors.TooManyConnections: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.TooManyTries: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.SessionNotFound: HTTPStatus.NOT_FOUND,
     errors.SessionExpired: HTTPStatus.GONE,
     errors.SessionBusy: HTTPStatus.CONFLICT,

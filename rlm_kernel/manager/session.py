@@ -13,6 +13,7 @@ from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
 from rlm_kernel.kernel import Kernel, ZMQTransport
 from rlm_kernel.kernel.usage import cpu_seconds, memory_bytes
 from rlm_kernel.manager.metrics import Metrics
+from rlm_kernel.manager.session_files import SessionFiles
 from rlm_kernel.manager.wire import SessionDetails, SessionInfo
 
 
@@ -52,6 +53,7 @@ class ManagedSession:
             forked_from=original._kernel if original else None,
         )
         self._kernel.on_shutdown = self._shut_down
+        self.files = SessionFiles(session, self._kernel, self.in_use)
         self._end = end
         self._owned = owned
         self._transports: dict[bool, ZMQTransport] = {}
@@ -202,15 +204,6 @@ class ManagedSession:
             if may_end not in self._transports:
                 self._transports[may_end] = ZMQTransport(self._kernel, may_end=may_end)
             return self._transports[may_end].connection_info()
-
-    def upload(self, path: str) -> sandbox.Upload:
-        """A file on its way into the session; use it within `in_use`."""
-        return self._session.upload(path)
-
-    async def get_file(self, path: str) -> bytes:
-        """The bytes of a file of the session. Raises FileError."""
-        with self.in_use():
-            return await self._kernel.in_turn(lambda: self._session.get_file(path))
 
     def replay(self) -> bytes:
         """JSON of the latest that Jupyter clients were told, as `kernel.replay` has it."""

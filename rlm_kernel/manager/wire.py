@@ -17,6 +17,8 @@ def timestamp(moment: datetime) -> str:
 
 Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str, when_used="json")]
 
+_LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+
 
 class Wire(BaseModel):
     """A message; what it holds does not change."""
@@ -33,6 +35,11 @@ def as_json(message: BaseModel) -> bytes:
         text = json.dumps(message.model_dump())
         plain = json.loads(text, parse_constant=lambda _: None)
         return json.dumps(plain, ensure_ascii=False).encode(errors="replace")
+
+
+def moment(nanoseconds: int) -> datetime:
+    """The moment so long after the epoch, or the last that there is a word for."""
+    return datetime.fromtimestamp(min(nanoseconds // 1_000_000_000, _LAST_SECOND), UTC)
 
 
 class SessionRequest(Wire):
@@ -127,6 +134,30 @@ class SessionList(Wire):
 
     sessions: list[SessionDetails]
     max_sessions: int
+
+
+class FileEntry(Wire):
+    """Something in a folder of a session.
+
+    `name` is for people: in it stands a replacement character for what is no text. `quoted` is the
+    name as it is put into a URL. A `link` is told of as such, with its `target`. `mode` are its
+    permission bits.
+    """
+
+    name: str
+    quoted: str
+    type: Literal["file", "directory", "link", "other"]
+    size: int
+    mode: int
+    modified: Moment
+    target: str | None
+
+
+class FileList(Wire):
+    """Some entries of a folder; `next` goes into the query as `after` where there are more."""
+
+    entries: list[FileEntry]
+    next: int | None
 
 
 class Deleted(Wire):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rlm_kernel.sandbox.capture import Capture, ExecutionError, ExecutionResult
     from rlm_kernel.sandbox.events import Event, Reply, State
+    from rlm_kernel.sandbox.file_answers import FileEntry, FilePage, FilePiece
     from rlm_kernel.sandbox.file_transfer import Upload
     from rlm_kernel.sandbox.limits import Limits
     from rlm_kernel.sandbox.observer import Observer
@@ -27,6 +28,9 @@ __all__ = [
     "Event",
     "ExecutionError",
     "ExecutionResult",
+    "FileEntry",
+    "FilePage",
+    "FilePiece",
     "Limits",
     "Observer",
     "Reply",
@@ -44,6 +48,9 @@ _HOMES = {
     "Event": "events",
     "ExecutionError": "capture",
     "ExecutionResult": "capture",
+    "FileEntry": "file_answers",
+    "FilePage": "file_answers",
+    "FilePiece": "file_answers",
     "Limits": "limits",
     "Observer": "observer",
     "Reply": "events",

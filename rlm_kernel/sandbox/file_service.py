@@ -7,18 +7,31 @@ from typing import Any
 
 from rlm_kernel.emscripten.errno import Errno, SyscallError
 from rlm_kernel.emscripten.filesystem import FileSystem
-from rlm_kernel.emscripten.nodes import expect_file
+from rlm_kernel.emscripten.nodes import (
+    Directory,
+    Node,
+    RegularFile,
+    Symlink,
+    expect_directory,
+    expect_file,
+)
 from rlm_kernel.guest.frames import FRAME_MAX, Frame
 from rlm_kernel.sandbox.uploads import Uploads
 
 READ_MAX = FRAME_MAX // 8
 """Bytes of a file that one answer holds at most, whatever was asked for."""
 
+LIST_MAX = 1000
+"""Entries of a folder that one answer holds at most."""
+
+TIME_MAX = 1 << 63
+
 
 class FileService:
-    """Answers `put_file`, `drop_file` and `get_file` frames; relative paths start at `home`.
+    """Answers frames about files and folders; relative paths start at `home`.
 
-    A file is put in pieces, in order, of which the last one has it appear, whole.
+    A file is put in pieces, in order, of which the last one has it appear, whole. A folder is
+    listed in pages, which name the cookie to go on after, 0 at the end.
 
     A request that makes no sense is answered as one that fails, by the name of an error number.
     """
@@ -31,6 +44,8 @@ class FileService:
             "put_file": self._put,
             "drop_file": self._drop,
             "get_file": self._get,
+            "list_files": self._list,
+            "remove_file": self._remove,
         }
 
     def __call__(self, frame: Frame) -> Frame | None:
@@ -67,7 +82,51 @@ class FileService:
     def _get(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
         file = expect_file(self._files.resolve(self._absolute(frame)))
         offset, length = (_count(frame.content[name]) for name in ("offset", "length"))
-        return {"size": file.size}, bytes(file.read_at(offset, min(length, READ_MAX)))
+        data = bytes(file.read_at(offset, min(length, READ_MAX)))
+        return {"size": file.size, "version": _version(file), "modified": _time(file)}, data
+
+    def _list(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
+        folder = expect_directory(self._files.resolve(self._absolute(frame)))
+        after, count = (_count(frame.content[name]) for name in ("after", "count"))
+        count = min(count, LIST_MAX)
+        found = folder.listed_after(max(after, Directory.PARENT_COOKIE), count)
+        entries = [_entry(name, node) for _, name, node in found]
+        return {"entries": entries, "next": found[-1][0] if len(found) == count else 0}, b""
+
+    def _remove(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
+        path = self._absolute(frame)
+        self._expect_no_home(self._files.resolve(path, follow=False))
+        self._files.remove_tree(path)
+        return {}, b""
+
+    def _expect_no_home(self, node: Node) -> None:
+        """EBUSY for the folder that relative paths start at, and those that it is in."""
+        folder = self._files.resolve(self._home) if self._files.exists(self._home) else None
+        while isinstance(folder, Directory) and folder.parent is not folder:
+            if folder is node:
+                raise SyscallError(Errno.EBUSY)
+            folder = folder.parent
+
+
+def _version(file: RegularFile) -> str:
+    """Another one after each change, which no code can hide; unlike the time of modification."""
+    return f"{file.number:x}-{file.changed:x}-{file.size:x}"
+
+
+def _time(node: Node) -> int:
+    return min(max(node.modified, 0), TIME_MAX)
+
+
+def _entry(name: str, node: Node) -> list[str | int]:
+    target = node.target if isinstance(node, Symlink) else ""
+    return [name, _kind(node), node.size, node.permissions, _time(node), target]
+
+
+def _kind(node: Node) -> str:
+    for kind, name in ((RegularFile, "file"), (Directory, "directory"), (Symlink, "link")):
+        if isinstance(node, kind):
+            return name
+    return "other"
 
 
 def _count(value: object) -> int:

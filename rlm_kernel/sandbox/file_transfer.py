@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from rlm_kernel.errors import FileError, FileMissing, SandboxError
 from rlm_kernel.guest.frames import Frame
+from rlm_kernel.sandbox.file_answers import FilePage, FilePiece, file_page, file_piece, shown
 
 PIECE_BYTES = 4 << 20
-FILE_MAX = 1 << 32
-"""No file of a session is larger; a process that says so is not believed."""
+PAGE_ENTRIES = 1000
 
 _PROBLEMS = {
     "EISDIR": "is a directory",
@@ -21,9 +21,11 @@ _PROBLEMS = {
     "ENAMETOOLONG": "the name is too long",
     "ELOOP": "too many symbolic links",
     "EINVAL": "is not a path of a regular file",
+    "EBUSY": "cannot be removed",
     "ESTALE": "the session lost what had been sent of it",
 }
 
+Answer = TypeVar("Answer", FilePiece, FilePage)
 Exchange = Callable[[str, dict[str, Any], bytes], Awaitable[Frame]]
 """Sends a request (kind, content, data) to the session's process and gives its answer."""
 
@@ -53,25 +55,37 @@ class FileTransfer:
         """The bytes that the file had when reading began, as far as they are still there."""
         content, size = bytearray(), 1
         while len(content) < size:
-            asked = {"path": path, "offset": len(content), "length": PIECE_BYTES}
-            reply = await self._request("get_file", asked)
-            (piece,) = reply.buffers
-            size = reply.content["size"] if not content else size
-            if not piece:
+            piece = await self.read(path, len(content))
+            size = piece.size if not content else size
+            if not piece.data:
                 break
-            content += piece
+            content += piece.data
         return bytes(content)
+
+    async def read(self, path: str, offset: int, length: int = PIECE_BYTES) -> FilePiece:
+        """At most `length` bytes of a file from an offset on, and no more than one piece."""
+        length = min(length, PIECE_BYTES)
+        reply = await self._request("get_file", {"path": path, "offset": offset, "length": length})
+        return _believed(path, file_piece(reply.content, reply.buffers, length))
+
+    async def list(self, path: str, cursor: int = 0) -> FilePage:
+        """The entries of a folder, in the order in which they came to be, a page at a time."""
+        asked = {"path": path, "after": cursor, "count": PAGE_ENTRIES}
+        reply = await self._request("list_files", asked)
+        return _believed(path, file_page(reply.content, PAGE_ENTRIES))
+
+    async def remove(self, path: str) -> None:
+        """Removes a file, a link, or a folder with all that is in it."""
+        await self._request("remove_file", {"path": path})
 
     async def _request(self, kind: str, content: dict[str, Any], data: bytes = b"") -> Frame:
         path = content["path"]
         reply = await self._exchange(kind, content, data)
         error = reply.content.get("error")
         if error == "ENOENT":
-            raise FileMissing(f"{path}: there is no such file in the session")
+            raise FileMissing(f"{shown(path)}: there is no such file in the session")
         if error is not None:
-            raise FileError(f"{path}: {_PROBLEMS.get(str(error), error)}")
-        if not _is_form(reply):
-            raise FileError(f"{path}: the session gave an answer of a wrong form")
+            raise FileError(f"{shown(path)}: {_PROBLEMS.get(str(error), str(error)[:80])}")
         return reply
 
 
@@ -116,11 +130,7 @@ class Upload:
         del self._pending[:length]
 
 
-def _is_form(reply: Frame) -> bool:
-    size = reply.content.get("size")
-    return (
-        type(size) is int
-        and 0 <= size <= FILE_MAX
-        and len(reply.buffers) == 1
-        and len(reply.buffers[0]) <= PIECE_BYTES
-    )
+def _believed(path: str, answer: Answer | None) -> Answer:
+    if answer is None:
+        raise FileError(f"{shown(path)}: the session gave an answer of a wrong form")
+    return answer

@@ -13,6 +13,7 @@ from typing import Any
 from rlm_kernel.errors import FileError, ForkFailed, SandboxError
 from rlm_kernel.guest.frames import Frame, FrameError
 from rlm_kernel.sandbox.events import Event, Reply, State, is_event, is_reply
+from rlm_kernel.sandbox.file_answers import FilePage, FilePiece, shown
 from rlm_kernel.sandbox.file_transfer import FileTransfer, Upload
 from rlm_kernel.sandbox.incarnation import Incarnation, ProcessSource
 from rlm_kernel.sandbox.limits import Limits
@@ -235,19 +236,32 @@ class Session:
         """The bytes of a file of the session. Waits for the running cell. Raises FileError."""
         return await self._files.get(path)
 
+    async def read_file(self, path: str, offset: int, length: int) -> FilePiece:
+        """Some bytes of a file, at most those of one piece. Raises FileError."""
+        return await self._files.read(path, offset, length)
+
+    async def list_files(self, path: str, cursor: int = 0) -> FilePage:
+        """Some entries of a folder. Raises FileError."""
+        return await self._files.list(path, cursor)
+
+    async def remove_file(self, path: str) -> None:
+        """Removes a file, a link, or a folder with all that is in it. Raises FileError."""
+        await self._files.remove(path)
+
     async def _exchange(self, kind: str, content: dict[str, Any], data: bytes) -> Frame:
         async with self._turn:
             process = await self._incarnation.living()
             # The guest never sees this id, so its code cannot write the answer.
             frame = Frame(kind, secrets.token_hex(), content, (data,))
+            path = shown(content["path"])
             try:
                 return await asyncio.wait_for(
                     self._ask(process, frame, "file_reply"), FILE_PATIENCE
                 )
             except TimeoutError:
-                raise FileError(f"{content['path']}: the session is busy between cells") from None
+                raise FileError(f"{path}: the session is busy between cells") from None
             except _ProcessEndedError as end:
-                raise FileError(f"{content['path']}: the session is gone: {end}") from None
+                raise FileError(f"{path}: the session is gone: {end}") from None
             finally:
                 self._renew_standby_soon()
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import socket
+import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -76,6 +79,51 @@ def test_a_file_may_be_sent_as_it_is_made(manager: ManagerProcess) -> None:
         await client.put_file(session_id, "/tmp/absolute", pieces())
         result = await client.execute(session_id, "import os; os.path.getsize('/tmp/absolute')")
         assert result.result == "1500000"
+
+    run(manager, scenario)
+
+
+def test_files_and_folders_are_read_listed_and_removed(manager: ManagerProcess) -> None:
+    async def scenario(client: ManagerClient) -> None:
+        session_id = (await client.create_session()).session_id
+        data, odd = bytes(range(256)) * 20_000, os.fsdecode(b"top/\xff")
+        await client.put_file(session_id, "top/data", data)
+        await client.put_file(session_id, odd, b"odd")
+        read = b"".join([piece async for piece in client.read_file(session_id, "top/data")])
+        assert read == data
+        part = client.read_file(session_id, "top/data", start=5, end=4_000_000)
+        assert b"".join([piece async for piece in part]) == data[5:4_000_000]
+        tail = client.read_file(session_id, "top/data", start=len(data) - 1)
+        assert b"".join([piece async for piece in tail]) == data[-1:]
+        assert await client.get_file(session_id, odd) == b"odd"
+        listed = await client.list_files(session_id, "top")
+        assert [(entry.quoted, entry.size) for entry in listed] == [
+            ("data", len(data)),
+            ("%FF", 3),
+        ]
+        assert "top" in [entry.name for entry in await client.list_files(session_id)]
+        archive = b"".join([piece async for piece in client.read_folder(session_id, "top")])
+        with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+            assert len(members.getnames()) == 2
+        await client.delete_file(session_id, "top")
+        assert "top" not in [entry.name for entry in await client.list_files(session_id)]
+        with pytest.raises(errors.FileMissing):
+            await client.list_files(session_id, "top")
+        await client.put_file(session_id, "short", b"123")
+        with pytest.raises(errors.RangeNotSatisfiable):
+            await anext(client.read_file(session_id, "short", start=3))
+        with pytest.raises(errors.BadRequest):
+            await client.get_file(session_id, "\ud800")
+
+    run(manager, scenario)
+
+
+def test_a_long_listing_comes_whole(manager: ManagerProcess) -> None:
+    async def scenario(client: ManagerClient) -> None:
+        session_id = (await client.create_session()).session_id
+        code = "import os; os.mkdir('many')\nfor n in range(2000): open(f'many/{n}', 'w').close()"
+        await client.execute(session_id, code)
+        assert len(await client.list_files(session_id, "many/")) == 2000
 
     run(manager, scenario)
 

@@ -168,6 +168,9 @@ for request in asked():
         "{'size': 10}",
         "{'size': 10}, b'', b''",
         "{'size': []}, b''",
+        "{'size': 1, 'version': 'a\\r\\nSet-Cookie: x', 'modified': 1}, b''",
+        "{'size': 1, 'version': '1', 'modified': -1}, b''",
+        "{'size': 1, 'version': 1, 'modified': 1}, b''",
     ],
 )
 async def test_an_answer_about_a_file_that_makes_no_sense_is_an_error(content: str) -> None:
@@ -177,8 +180,42 @@ async def test_an_answer_about_a_file_that_makes_no_sense_is_an_error(content: s
             await session.get_file("x")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "{'entries': {}, 'next': 0}",
+        "{'entries': [], 'next': -1}",
+        "{'entries': [], 'next': 1 << 60}",
+        "{'entries': [ENTRY] * 1001, 'next': 0}",
+        "{'entries': [[]], 'next': 0}",
+        "{'entries': [['a/b', *ENTRY[1:]]], 'next': 0}",
+        "{'entries': [['..', *ENTRY[1:]]], 'next': 0}",
+        "{'entries': [['\\ud800', *ENTRY[1:]]], 'next': 0}",
+        "{'entries': [['x' * 256, *ENTRY[1:]]], 'next': 0}",
+        "{'entries': [['a', ['file'], *ENTRY[2:]]], 'next': 0}",
+        "{'entries': [['a', 'fifo', *ENTRY[2:]]], 'next': 0}",
+        "{'entries': [['a', 'file', 1 << 40, *ENTRY[3:]]], 'next': 0}",
+        "{'entries': [['a', 'file', 1, 1 << 20, *ENTRY[4:]]], 'next': 0}",
+        "{'entries': [[*ENTRY[:4], 1 << 64, '']], 'next': 0}",
+        "{'entries': [[*ENTRY[:5], 'x' * 5000]], 'next': 0}",
+    ],
+)
+async def test_a_listing_that_makes_no_sense_is_an_error(content: str) -> None:
+    program = (
+        "ENTRY = ['a', 'file', 1, 0o644, 1, '']\n"
+        f"for request in asked(): say('file_reply', request.request_id, {content})"
+    )
+    async with fake(program) as session:
+        with pytest.raises(FileError, match="wrong form"):
+            await session.list_files("x")
+
+
 async def test_a_file_without_end_ends_where_it_said() -> None:
-    program = "for r in asked(): say('file_reply', r.request_id, {'size': 5000}, b'x' * 1000)"
+    program = (
+        "told = {'size': 5000, 'version': '1', 'modified': 1}\n"
+        "for r in asked(): say('file_reply', r.request_id, told, b'x' * 1000)"
+    )
     async with fake(program) as session:
         assert len(await session.get_file("x")) == 5000
 

@@ -9,7 +9,7 @@ import pytest
 from rlm_kernel.emscripten.filesystem import FileSystem
 from rlm_kernel.emscripten.nodes import expect_file
 from rlm_kernel.guest.frames import FRAME_MAX, Frame
-from rlm_kernel.sandbox.file_service import FileService
+from rlm_kernel.sandbox.file_service import LIST_MAX, FileService
 from tests.emscripten.tree import content
 
 HOME = "/home/user"
@@ -58,6 +58,12 @@ def test_what_is_no_path_is_refused_and_leaves_nothing(
         ("get_file", {"path": "there"}),
         ("get_file", {"path": "there", "offset": "0", "length": 1}),
         ("get_file", {"path": "there", "offset": -1, "length": 1}),
+        ("list_files", {"path": "."}),
+        ("list_files", {"path": ".", "after": -1, "count": 1}),
+        ("list_files", {"path": ".", "after": 0, "count": "1"}),
+        ("list_files", {"path": 1, "after": 0, "count": 1}),
+        ("remove_file", {}),
+        ("remove_file", {"path": "a\0b"}),
     ],
 )
 def test_a_request_of_a_wrong_form_is_refused(
@@ -81,7 +87,7 @@ def test_no_answer_is_larger_than_a_frame(service: FileService) -> None:
     put(service, "large", bytes(FRAME_MAX // 2), last=False)
     put(service, "large", bytes(FRAME_MAX // 2), FRAME_MAX // 2)
     answer = ask(service, "get_file", {"path": "large", "offset": 0, "length": 1 << 40})
-    assert answer.content == {"size": FRAME_MAX}
+    assert answer.content["size"] == FRAME_MAX
     assert len(answer.encode()) <= FRAME_MAX
 
 
@@ -125,3 +131,74 @@ def test_a_file_written_through_a_link_leaves_the_link(
     files.make_symlink(f"{HOME}/link", None, "target")
     put(service, "link", b"data")
     assert content(files, f"{HOME}/target") == content(files, f"{HOME}/link") == "data"
+
+
+def listed(service: FileService, path: str, after: int, count: int) -> tuple[list[str], int]:
+    answer = ask(service, "list_files", {"path": path, "after": after, "count": count}).content
+    return [entry[0] for entry in answer["entries"]], answer["next"]
+
+
+def test_a_folder_is_listed_in_pages_whatever_comes_and_goes(service: FileService) -> None:
+    for name in "abcd":
+        put(service, name, b"")
+    first, cursor = listed(service, ".", 0, 2)
+    ask(service, "remove_file", {"path": "a"})
+    ask(service, "remove_file", {"path": "c"})
+    put(service, "e", b"")
+    second, end = listed(service, ".", cursor, 1000)
+    assert (first, second, end) == (["a", "b"], ["d", "e"], 0)
+    assert listed(service, ".", 1 << 53, 2) == ([], 0)
+    assert listed(service, "/", 0, 10) == (["home"], 0)
+
+
+def test_no_page_is_longer_than_one_answer_may_be(service: FileService) -> None:
+    for number in range(LIST_MAX + 1):
+        put(service, str(number), b"")
+    page, cursor = listed(service, ".", 0, 1 << 40)
+    assert (len(page), listed(service, ".", cursor, 10)) == (LIST_MAX, ([str(LIST_MAX)], 0))
+
+
+def test_an_entry_says_what_is_there_and_follows_no_link(
+    files: FileSystem, service: FileService
+) -> None:
+    put(service, "folder/file", b"data")
+    files.make_symlink(f"{HOME}/link", None, "folder/file")
+    node = expect_file(files.resolve(f"{HOME}/folder/file"))
+    node.permissions, node.modified = 0o600, 1 << 100
+    entries = ask(service, "list_files", {"path": ".", "after": 0, "count": 9}).content["entries"]
+    folder, link = ([*entry[:4], entry[5]] for entry in entries)
+    assert folder == ["folder", "directory", 4096, 0o755, ""]
+    assert link == ["link", "link", 11, 0o777, "folder/file"]
+    inside = ask(service, "list_files", {"path": "folder", "after": 0, "count": 9}).content
+    assert inside == {"entries": [["file", "file", 4, 0o600, 1 << 63, ""]], "next": 0}
+
+
+def test_a_file_that_was_changed_has_another_version(
+    files: FileSystem, service: FileService
+) -> None:
+    def version() -> str:
+        asked = {"path": "file", "offset": 0, "length": 0}
+        return str(ask(service, "get_file", asked).content["version"])
+
+    put(service, "file", b"1")
+    node, before = expect_file(files.resolve(f"{HOME}/file")), version()
+    assert version() == before
+    node.write_at(1, b"2")
+    assert version() != before
+    put(service, "file", b"1")
+    assert version() != before
+
+
+def test_what_relative_paths_start_at_cannot_be_removed(
+    files: FileSystem, service: FileService
+) -> None:
+    put(service, "file", b"")
+    files.make_symlink("/link", None, HOME)
+    for path in (".", "", HOME, "/home", "/link/.", "/", "/home/user/../user"):
+        error = ask(service, "remove_file", {"path": path}).content["error"]
+        assert error == "EBUSY", path
+    assert files.exists(f"{HOME}/file")
+    assert ask(service, "remove_file", {"path": "/link"}).content == {}
+    assert files.exists(f"{HOME}/file")
+    files.remove_tree("/home")
+    assert ask(service, "remove_file", {"path": "/none"}).content == {"error": "ENOENT"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Set
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from rlm_kernel import errors
@@ -29,6 +31,9 @@ from rlm_kernel.manager.zygotes import ZygoteKeeper
 _log = logging.getLogger(__name__)
 
 _MOST_WASTED_BYTES = 1 << 30
+
+WRITE_SECONDS = 60.0
+"""How long a client may take nothing of an answer that is sent in pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,19 @@ class Handler(RequestHandler):
         assert isinstance(self.request.connection, HTTP1Connection)
         self.request.connection.stream.close()
 
+    async def send(self, data: bytes = b"") -> None:
+        """Send a piece of the answer, and wait until the client has taken it or hangs up.
+
+        Raises StreamClosedError when it is gone, or takes nothing for long.
+        """
+        self.write(data)
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self.flush()
+        except TimeoutError:
+            self.hang_up()
+            raise StreamClosedError from None
+
     def answer(self, message: BaseModel, status: int = 200) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
@@ -198,6 +216,8 @@ class Handler(RequestHandler):
     def _write_fault(self, error: errors.RLMKernelError) -> None:
         if isinstance(error, errors.TryLater) and error.retry_after is not None:
             self.set_header("Retry-After", str(error.retry_after))
+        if isinstance(error, errors.RangeNotSatisfiable):
+            self.set_header("Content-Range", f"bytes */{error.size}")
         if isinstance(error, errors.MethodNotAllowed):
             self.set_header("Allow", ", ".join(self._methods()))
         if isinstance(error, errors.Unauthorized):

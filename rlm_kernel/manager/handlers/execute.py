@@ -17,9 +17,6 @@ from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import ExecuteRequest
 from rlm_kernel.sandbox import Event, ExecutionResult
 
-WRITE_SECONDS = 60.0
-"""How long a client may take nothing of a stream of events before the connection is closed."""
-
 
 class Execute(Handler):
     """`/session/{id}/execute`: one answer at the end, or a stream of events.
@@ -78,17 +75,13 @@ class Execute(Handler):
     async def _send(self, events: EventStream) -> None:
         self.set_header("Content-Type", MEDIA_TYPE)
         try:
-            await self.flush()
+            await self.send()
             while data := await events.take():
-                self.write(data)
-                async with asyncio.timeout(WRITE_SECONDS):
-                    await self.flush()
+                await self.send(data)
             if not self.client_gone:
                 await self.finish()
         except StreamClosedError:
             return
-        except TimeoutError:
-            self.hang_up()
 
     def _request(self) -> ExecuteRequest:
         request = read_body(ExecuteRequest, self.body)
