@@ -169,6 +169,10 @@ class Kernel:
         else:
             self._put(request)
 
+    def dismiss(self, client: Client) -> None:
+        """The client will not be back: what it was asked is refused, what it sent is served."""
+        self._questions.abandon(client)
+
     def _put(self, request: Request) -> None:
         try:
             self._line.put(request)

@@ -24,6 +24,7 @@ class Question:
     message_id: str
     request_id: str
     client: Client
+    content: Content
 
 
 class Questions:
@@ -40,7 +41,7 @@ class Questions:
             self._refuse(event.content)
             return
         message = self._mint.message("input_request", event.content, origin.header)
-        self._open = Question(message.id, event.request_id, origin.client)
+        self._open = Question(message.id, event.request_id, origin.client, event.content)
         if not origin.client.send("stdin", message):
             self._open = None
             self._refuse(event.content)
@@ -58,6 +59,13 @@ class Questions:
             return
         self._open = None
         self._session.answer_input(value)
+
+    def abandon(self, client: Client) -> None:
+        """Tells the code that asked this client that it will get no answer."""
+        question = self._open
+        if question is not None and question.client == client:
+            self._open = None
+            self._refuse(question.content)
 
     def end(self, request_id: str) -> None:
         """Forgets the question of a request that has ended without an answer."""

@@ -13,63 +13,72 @@ from tornado.websocket import WebSocketClosedError
 from rlm_kernel.kernel import Channel, Message
 from rlm_kernel.manager.jupyter.framing import V1, Frame, decode, encode
 from rlm_kernel.manager.jupyter.identity import visitor_of
-from rlm_kernel.manager.jupyter.kernels import SessionKernel
+from rlm_kernel.manager.jupyter.kernels import SessionKernel, SessionKernels
+from rlm_kernel.manager.jupyter.peer import TOO_SLOW, Peer
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.visitor import Visitor
 
 WAITING_BYTES = 64 << 20
 """What may wait for a client that reads too slowly, beside the one message that is on its way."""
 
-TOO_SLOW, SESSION_OVER = 1013, 1001
-"""Close codes: "try again later" and "going away" (IANA's registry of RFC 6455)."""
-
 _log = logging.getLogger(__name__)
 
 
 class SessionConnection(BaseKernelWebsocketConnection):
-    """Sink and client of one kernel.
+    """The socket of a peer.
 
-    A frame that holds no message is dropped. A client for which too much waits is hung up on.
+    A client that is new gets what was published before it came, unless it says `?replay=0`. A frame
+    that holds no message is dropped. A client for which too much waits is hung up on.
     """
 
+    _peer: Peer | None = None
     _waiting = 0
-    _open = False
     _complained = False
 
     async def connect(self) -> None:
         self.websocket_handler.set_nodelay(True)
-        self._open = True
-        self._session.welcome(self)
-        self._session.kernel.attach(self)
+        peers = cast(SessionKernels, self.multi_kernel_manager).peers
+        peer = peers.find(self._session, self.session_id)
+        if peer is None:
+            peer = peers.make(self._session, self.session_id)
+            self._replay(peer)
+        self._peer = peer
+        peer.arrive(self)
 
     def disconnect(self) -> None:  # type: ignore[override]  # as the handler calls it
-        if self._open:
-            self._open = False
-            self._session.kernel.detach(self)
-            self._session.part(self)
+        """Who has not closed the WebSocket but lost it may come back."""
+        peer, self._peer = self._peer, None
+        if peer is None:
+            return
+        if self.websocket_handler.close_code is not None:
+            peer.leave()
+        else:
+            peer.lose()
+            cast(SessionKernels, self.multi_kernel_manager).peers.limit_away(self._session)
 
     def handle_incoming_message(self, incoming_msg: Frame) -> None:
+        if self._peer is None:
+            return
         try:
             channel, message = decode(incoming_msg, v1=self._v1)
         except ValueError as error:
             self._complain(error)
         else:
             signed = signed_by(self._visitor.role, message)
-            self._session.kernel.handle(channel, signed, self, may_end=self._visitor.is_owner)
+            may_end = self._visitor.is_owner
+            self._session.kernel.handle(channel, signed, self._peer, may_end=may_end)
 
-    def publish(self, message: Message) -> None:
-        self._write(encode(message, "iopub", v1=self._v1))
+    def deliver(self, channel: Channel, message: Message) -> None:
+        frame = encode(message, channel, v1=self._v1)
+        if self._waiting and self._waiting + len(frame) > WAITING_BYTES:
+            _log.warning("hung up on a WebSocket that reads too slowly")
+            self._part_with(TOO_SLOW)
+        else:
+            self._write(frame)
 
-    def drain(self) -> None:
-        """What has arrived was handed over when it did."""
-
-    def send(self, channel: Channel, message: Message) -> bool:
-        if self._open:
-            self._write(encode(message, channel, v1=self._v1))
-        return self._open
-
-    def session_ended(self) -> None:
-        self._hang_up(SESSION_OVER, "the session is over")
+    def close(self, code: int, reason: str) -> None:
+        self._peer = None
+        self.websocket_handler.close(code, reason)
 
     @property
     def _session(self) -> ManagedSession:
@@ -83,30 +92,32 @@ class SessionConnection(BaseKernelWebsocketConnection):
     def _v1(self) -> bool:
         return bool(self.websocket_handler.selected_subprotocol == V1)
 
-    def _write(self, frame: Frame) -> None:
-        if not self._open:
+    def _replay(self, peer: Peer) -> None:
+        if self.websocket_handler.get_query_argument("replay", "1") == "0":
             return
-        size = len(frame)
-        if self._waiting and self._waiting + size > WAITING_BYTES:
-            _log.warning("hung up on a WebSocket that reads too slowly")
-            self._hang_up(TOO_SLOW, "what waits for this client is too much")
-            return
+        for message in peer.replay(self.session_id):
+            # However much it is, it does not become more while the client reads it.
+            self._write(encode(message, "iopub", v1=self._v1), counted=False)
+
+    def _write(self, frame: Frame, *, counted: bool = True) -> None:
         try:
             written = self.websocket_handler.write_message(frame, isinstance(frame, bytes))
-        except WebSocketClosedError:
-            self.disconnect()
+        except WebSocketClosedError:  # of which `disconnect` will be told
             return
+        size = len(frame) if counted else 0
         self._waiting += size
         written.add_done_callback(lambda done: self._written(done, size))
 
     def _written(self, done: asyncio.Future[None], size: int) -> None:
         self._waiting -= size
         if not done.cancelled():
-            done.exception()  # it is gone, which `on_close` tells too
+            done.exception()  # it is gone, which `disconnect` will be told of
 
-    def _hang_up(self, code: int, reason: str) -> None:
-        self.disconnect()
-        self.websocket_handler.close(code, reason)
+    def _part_with(self, closing: tuple[int, str]) -> None:
+        peer = self._peer
+        self.close(*closing)
+        if peer is not None:
+            peer.leave()
 
     def _complain(self, error: ValueError) -> None:
         """Says it once: a client may send any number of them."""

@@ -65,7 +65,7 @@ def _decode_legacy(frame: Frame) -> tuple[Any, dict[str, Any]]:
     if not isinstance(whole, dict):
         raise ValueError("the message is not an object")
     # A client of long ago names no channel.
-    return whole.get("channel") or "shell", whole | {"buffers": buffers}
+    return whole.get("channel", "shell"), whole | {"buffers": buffers}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tornado.web import HTTPError
 
 from rlm_kernel.errors import SessionExpired, SessionNotFound
 from rlm_kernel.kernel.kernelspec import NAME
+from rlm_kernel.manager.jupyter.peers import Peers
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import timestamp
@@ -38,6 +39,7 @@ class SessionKernels(AsyncMappingKernelManager):
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self.sessions = sessions
         self.default_kernel_name = NAME
+        self.peers = Peers()
 
     def __contains__(self, kernel_id: object) -> bool:
         return any(session.id == kernel_id for session in self.sessions.sessions())

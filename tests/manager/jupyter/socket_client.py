@@ -30,9 +30,10 @@ class SocketClient:
         v1: bool = True,
         header: Mapping[str, str] | None = None,
         query: str = "",
+        client_id: str | None = None,
     ) -> None:
         self.v1 = v1
-        self.signer = Session(key=b"")
+        self.signer = Session(key=b"", **({"session": client_id} if client_id else {}))
         address = url.replace("http", "ws", 1)
         self.socket = websocket.create_connection(
             f"{address}/api/kernels/{session}/channels?session_id={self.signer.session}{query}",
@@ -52,7 +53,22 @@ class SocketClient:
         trace: TracebackType | None,
     ) -> None:
         self.socket.close()
-        self.socket.shutdown()  # type: ignore[no-untyped-call]  # which `close` leaves out when the other end closed first
+        self.vanish()  # which `close` leaves out where the other end closed first
+
+    @property
+    def client_id(self) -> str:
+        return str(self.signer.session)
+
+    def vanish(self) -> None:
+        """Is gone without a word, as when the network is."""
+        self.socket.shutdown()  # type: ignore[no-untyped-call]
+
+    def closing(self) -> tuple[int, str]:
+        """The code and the reason with which the manager closes the WebSocket."""
+        opcode, data = self.socket.recv_data()
+        while opcode != websocket.ABNF.OPCODE_CLOSE:
+            opcode, data = self.socket.recv_data()
+        return int.from_bytes(data[:2], "big"), data[2:].decode()
 
     def send(self, kind: str, content: Wire, channel: str = "shell", *buffers: bytes) -> str:
         """Sends a message and gives its id."""
@@ -109,6 +125,11 @@ class SocketClient:
 
     def execute(self, code: str, **content: Any) -> list[Wire]:
         return self.ask("execute_request", {"code": code, **content})
+
+
+def is_idle(message: Wire) -> bool:
+    """Whether a cell has ended by this."""
+    return bool(message["content"].get("execution_state") == "idle")
 
 
 def kind_of(message: Wire) -> str:

@@ -6,17 +6,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-import websocket
 
 from tests.kernel.peer import Peer
-from tests.manager.jupyter.socket_client import SocketClient, kind_of, text_of
+from tests.manager.jupyter.socket_client import SocketClient, is_idle, kind_of, text_of
 from tests.manager.process import ManagerProcess
 from tests.manager.test_sessions import run
-
-
-@pytest.fixture
-def kernel_id(session: str) -> str:
-    return session.removeprefix("/session/")
 
 
 @pytest.fixture(params=[True, False], ids=["v1", "legacy"])
@@ -84,7 +78,7 @@ def test_clients_of_all_transports_see_the_same_outputs(
         run(http, session, "print('hello'); 6 * 7")
         seen = []
         for client in (first, second):
-            seen.append(client.until(lambda m: m["content"].get("execution_state") == "idle"))
+            seen.append(client.until(is_idle))
         seen.append([zmq.next_published() for _ in seen[0]])
         stories = [[(m["header"]["msg_id"], m["content"]) for m in messages] for messages in seen]
         assert stories[0] == stories[1] == stories[2]
@@ -113,10 +107,7 @@ def test_the_end_of_the_session_closes_the_socket(
     http: httpx.Client, session: str, client: SocketClient
 ) -> None:
     http.delete(session)
-    opcode, data = client.socket.recv_data()
-    while opcode != websocket.ABNF.OPCODE_CLOSE:
-        opcode, data = client.socket.recv_data()
-    assert int.from_bytes(data[:2], "big") == 1001
+    assert client.closing() == (1001, "the session is over")
 
 
 def upgrade(http: httpx.Client, kernel_id: str, **headers: str) -> int:
