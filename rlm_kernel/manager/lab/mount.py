@@ -18,7 +18,7 @@ from tornado.web import Application
 
 from rlm_kernel.manager.handlers.base import Services
 from rlm_kernel.manager.lab.contents import LabFiles
-from rlm_kernel.manager.lab.page import NAME, STATIC_URL, Lab, NotFoundPage, Page
+from rlm_kernel.manager.lab.page import NAME, STATIC_URL, Exporters, Lab, NotFoundPage, Page
 
 OURS = {LabHandler: Page, NotFoundHandler: NotFoundPage}
 KEPT = (FileFindHandler, SettingsHandler, ThemesHandler, TranslationsHandler, WorkspacesHandler)
@@ -49,6 +49,7 @@ def mount(application: Application, services: Services) -> None:
             *contents.default_handlers[:-1],  # the last one is for clients of long ago
             *files.get_extra_handlers(),  # type: ignore[no-untyped-call]
             (r"/api/events/subscribe", SubscribeWebsocket),
+            (r"/api/nbconvert", Exporters),
             (f"{STATIC_URL}(.*)", FileFindHandler, {"path": [lab.static_dir]}),
             (r"/static/(favicons/.*)", FileFindHandler, {"path": [DEFAULT_STATIC_FILES_PATH]}),
             *_lab_routes(lab),

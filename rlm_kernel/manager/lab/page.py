@@ -11,10 +11,13 @@ import jupyterlab  # type: ignore[import-untyped]
 from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader
 from jupyter_core.paths import jupyter_path
 from jupyter_server import version_info
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
 from jupyterlab.commands import get_app_dir  # type: ignore[import-untyped]
 from jupyterlab_server.config import LabConfig
 from jupyterlab_server.handlers import LabHandler
 from jupyterlab_server.handlers import NotFoundHandler as LabNotFoundHandler
+from tornado.web import authenticated
 
 from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.lab.policy import content_security_policy
@@ -48,6 +51,7 @@ class Lab(LabConfig):
             user_settings_dir=str(folder.settings),
             workspaces_dir=str(folder.workspaces),
             licenses_url="",
+            notebook_starts_kernel=False,  # to open one is to look at it, and takes no session
         )
         self.settings: dict[str, Any] = {}
         self.log = logging.getLogger(__name__)
@@ -82,6 +86,17 @@ class Page(LabHandler):
     def content_security_policy(self) -> str:
         lab: Lab = self.settings[NAME]
         return lab.policy
+
+
+class Exporters(APIHandler):
+    """`/api/nbconvert`: the page asks what notebooks can be converted to, which is nothing."""
+
+    auth_resource = "nbconvert"
+
+    @authenticated
+    @authorized
+    def get(self) -> None:
+        self.finish("{}")
 
 
 class NotFoundPage(LabNotFoundHandler, Page):
