@@ -120,7 +120,7 @@ def test_settings_and_workspaces_are_kept(lab: httpx.Client, home: Path) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/terminals", "/terminals/1", "/api/nbconvert", "/api/config/x", "/api/shutdown"],
+    ["/api/terminals", "/terminals/1", "/api/config/x", "/api/shutdown"],
 )
 def test_what_would_reach_beyond_is_not_there(lab: httpx.Client, path: str) -> None:
     assert lab.get(path).status_code == 404
