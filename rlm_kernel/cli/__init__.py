@@ -25,6 +25,7 @@ COMMANDS = {
     "fetch": "get Pyodide, verify it, compile it and keep it for later",
     "healthcheck": "ask a manager whether it is ready",
     "kernelspec": "install or remove the Jupyter kernel",
+    "lab": "open JupyterLab on the live sessions of a manager",
     "model": "get the local language model",
     "run": "answer a question about files with a recursive language model",
     "serve": "be the manager: sessions over HTTP",

@@ -16,6 +16,7 @@ from rlm_kernel.manager.lab import folder as lab_folder
 from tests.manager.process import ManagerProcess
 
 TOKEN = "s3cret-of-the-owner"
+ATTACHED = {"Authorization": "Bearer s3cret-of-visitors"}
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
@@ -27,7 +28,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def lab(home: Path) -> Iterator[httpx.Client]:
     """An owner's client of a manager with JupyterLab and a token."""
-    environment = {"RLM_KERNEL_LAB_DIR": str(home), "RLM_KERNEL_TOKEN": TOKEN}
+    environment = {
+        "RLM_KERNEL_LAB_DIR": str(home),
+        "RLM_KERNEL_TOKEN": TOKEN,
+        "RLM_KERNEL_ATTACH_TOKEN": "s3cret-of-visitors",
+    }
     with (
         ManagerProcess("--lab", environment=environment) as manager,
         httpx.Client(
@@ -108,7 +113,9 @@ def test_nothing_is_written_beside_the_folder(lab: httpx.Client, home: Path, pat
 def test_nothing_leads_out_of_the_folder_by_a_link(lab: httpx.Client, home: Path) -> None:
     (home / "notebooks" / "link").symlink_to("/etc")
     assert lab.get("/api/contents/link/hostname").status_code == 404
-    assert lab.get("/files/link/hostname").status_code >= 400
+    assert lab.get("/files/link/hostname").status_code in (403, 404)
+    listed = lab.get("/api/contents").json()["content"]
+    assert "link" not in [entry["name"] for entry in listed]
 
 
 def test_settings_and_workspaces_are_kept(lab: httpx.Client, home: Path) -> None:
@@ -118,9 +125,22 @@ def test_settings_and_workspaces_are_kept(lab: httpx.Client, home: Path) -> None
     assert any((home / "settings").rglob("themes.*"))
 
 
+def test_who_is_attached_reads_and_leaves_nothing(lab: httpx.Client, home: Path) -> None:
+    before = sorted(home.rglob("*"))
+    for path in ("/lab", "/api/contents", "/lab/api/settings", "/lab/api/workspaces"):
+        assert lab.get(path, headers=ATTACHED).status_code == 200
+    file = {"type": "file", "format": "text", "content": "x"}
+    assert lab.put("/api/contents/x.txt", json=file, headers=ATTACHED).status_code == 403
+    setting = "/lab/api/settings/@jupyterlab/notebook-extension:tracker"
+    assert lab.put(setting, json={"raw": "{}"}, headers=ATTACHED).status_code == 403
+    layout = {"data": {}, "metadata": {"id": "x"}}
+    assert lab.put("/lab/api/workspaces/x", json=layout, headers=ATTACHED).status_code == 204
+    assert sorted(home.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     "path",
-    ["/api/terminals", "/terminals/1", "/api/nbconvert", "/api/config/x", "/api/shutdown"],
+    ["/api/terminals", "/terminals/1", "/api/config/x", "/api/shutdown"],
 )
 def test_what_would_reach_beyond_is_not_there(lab: httpx.Client, path: str) -> None:
     assert lab.get(path).status_code == 404

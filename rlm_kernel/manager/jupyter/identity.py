@@ -12,8 +12,11 @@ from rlm_kernel.manager.door import Door
 from rlm_kernel.manager.handlers.base import admitted
 from rlm_kernel.manager.visitor import Visitor
 
-OF_SESSIONS = ("kernels", "sessions")
-"""Jupyter Server's names of what those who are attached may do more with than read."""
+OF_SESSIONS = ("kernels", "sessions", "events")
+"""Jupyter Server's names of what those who are attached may do more with than read.
+
+To subscribe to events counts as more; none can be sent.
+"""
 
 
 class VisitingUser(User):

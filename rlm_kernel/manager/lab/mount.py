@@ -17,12 +17,20 @@ from jupyterlab_server.workspaces_handler import WorkspacesHandler
 from tornado.web import Application
 
 from rlm_kernel.manager.handlers.base import Services
+from rlm_kernel.manager.lab import page
 from rlm_kernel.manager.lab.contents import LabFiles
-from rlm_kernel.manager.lab.page import NAME, STATIC_URL, Lab, NotFoundPage, Page
+from rlm_kernel.manager.lab.page import NAME, STATIC_URL, Exporters, Lab
 
-OURS = {LabHandler: Page, NotFoundHandler: NotFoundPage}
-KEPT = (FileFindHandler, SettingsHandler, ThemesHandler, TranslationsHandler, WorkspacesHandler)
-"""Of JupyterLab's handlers; the others look at what is installed here, or on the internet."""
+HANDLERS: dict[type[Any], type[Any]] = {
+    FileFindHandler: FileFindHandler,
+    LabHandler: page.Page,
+    NotFoundHandler: page.NotFoundPage,
+    SettingsHandler: page.Settings,
+    ThemesHandler: ThemesHandler,
+    TranslationsHandler: page.Translations,
+    WorkspacesHandler: page.Workspaces,
+}
+"""What stands for JupyterLab's; the others look at what is installed here, or on the internet."""
 
 
 def mount(application: Application, services: Services) -> None:
@@ -49,6 +57,7 @@ def mount(application: Application, services: Services) -> None:
             *contents.default_handlers[:-1],  # the last one is for clients of long ago
             *files.get_extra_handlers(),  # type: ignore[no-untyped-call]
             (r"/api/events/subscribe", SubscribeWebsocket),
+            (r"/api/nbconvert", Exporters),
             (f"{STATIC_URL}(.*)", FileFindHandler, {"path": [lab.static_dir]}),
             (r"/static/(favicons/.*)", FileFindHandler, {"path": [DEFAULT_STATIC_FILES_PATH]}),
             *_lab_routes(lab),
@@ -61,9 +70,7 @@ def _lab_routes(lab: Lab) -> list[Any]:
     add_handlers(routes, lab)  # type: ignore[arg-type]  # it is all that they ask for
     kept: list[Any] = []
     for path, handler, *given in routes:
-        if handler in OURS:
-            kept.append((path, OURS[handler], {"name": NAME}))
-        elif handler in KEPT:
+        if handler in HANDLERS:
             name = {"name": NAME} if issubclass(handler, ExtensionHandlerMixin) else {}
-            kept.append((path, handler, {**name, **given[0]}))
+            kept.append((path, HANDLERS[handler], {**name, **(given[0] if given else {})}))
     return kept

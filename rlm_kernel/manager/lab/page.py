@@ -11,11 +11,18 @@ import jupyterlab  # type: ignore[import-untyped]
 from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader
 from jupyter_core.paths import jupyter_path
 from jupyter_server import version_info
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
 from jupyterlab.commands import get_app_dir  # type: ignore[import-untyped]
 from jupyterlab_server.config import LabConfig
 from jupyterlab_server.handlers import LabHandler
 from jupyterlab_server.handlers import NotFoundHandler as LabNotFoundHandler
+from jupyterlab_server.settings_handler import SettingsHandler
+from jupyterlab_server.translations_handler import TranslationsHandler
+from jupyterlab_server.workspaces_handler import WorkspacesHandler
+from tornado.web import HTTPError, authenticated
 
+from rlm_kernel.manager.jupyter.identity import visitor_of
 from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.lab.policy import content_security_policy
 
@@ -48,6 +55,7 @@ class Lab(LabConfig):
             user_settings_dir=str(folder.settings),
             workspaces_dir=str(folder.workspaces),
             licenses_url="",
+            notebook_starts_kernel=False,  # to open one is to look at it, and takes no session
         )
         self.settings: dict[str, Any] = {}
         self.log = logging.getLogger(__name__)
@@ -82,6 +90,49 @@ class Page(LabHandler):
     def content_security_policy(self) -> str:
         lab: Lab = self.settings[NAME]
         return lab.policy
+
+
+class Exporters(APIHandler):
+    """`/api/nbconvert`: the page asks what notebooks can be converted to, which is nothing."""
+
+    auth_resource = "nbconvert"
+
+    @authenticated
+    @authorized
+    def get(self) -> None:
+        self.finish("{}")
+
+
+class _OwnersWrite(APIHandler):
+    """What JupyterLab's own handlers let everybody change."""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        await super().prepare()
+        if self.request.method not in ("GET", "HEAD") and not visitor_of(self).is_owner:
+            self.refuse()
+
+    def refuse(self) -> None:
+        raise HTTPError(403, "to change this takes the owner's token")
+
+
+class Settings(_OwnersWrite, SettingsHandler):
+    """`/lab/api/settings`"""
+
+
+class Translations(_OwnersWrite, TranslationsHandler):
+    """`/lab/api/translations`"""
+
+
+class Workspaces(_OwnersWrite, WorkspacesHandler):
+    """`/lab/api/workspaces`: how the page is laid out.
+
+    The page saves that all the time. For those who are attached it is not kept, and to refuse it
+    would have the page complain again and again.
+    """
+
+    def refuse(self) -> None:
+        self.set_status(204)
+        self.finish()
 
 
 class NotFoundPage(LabNotFoundHandler, Page):
