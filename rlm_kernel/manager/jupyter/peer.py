@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from rlm_kernel.kernel import Channel, Message
-from rlm_kernel.kernel.replay import ENVELOPE_BYTES, size_of
+from rlm_kernel.kernel.packed_message import PackedMessage
 from rlm_kernel.manager.session import ManagedSession
 
 ABSENCE_SECONDS = 600.0
@@ -51,7 +51,7 @@ class Peer:
         self._session = session
         self._on_end = on_end
         self._socket: Socket | None = None
-        self._missed: list[tuple[Channel, Message]] = []
+        self._missed: list[tuple[Channel, PackedMessage]] = []
         self._missed_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
         self._ended = False
@@ -80,7 +80,7 @@ class Peer:
         self._session.welcome(self)
         missed, self._missed, self._missed_bytes = self._missed, [], 0
         for channel, message in missed:
-            socket.deliver(channel, message)
+            socket.deliver(channel, message.unpacked())
 
     def lose(self) -> None:
         """The socket is gone, and the client may come back."""
@@ -128,8 +128,12 @@ class Peer:
             self._keep(channel, message)
 
     def _keep(self, channel: Channel, message: Message) -> None:
-        self._missed.append((channel, message))
-        self._missed_bytes += ENVELOPE_BYTES + size_of(message.content) + size_of(message.buffers)
+        try:
+            packed = PackedMessage.of(message)
+        except (ValueError, RecursionError):  # a guest's, which no socket would take either
+            return
+        self._missed.append((channel, packed))
+        self._missed_bytes += packed.size
         if self._missed_bytes > KEPT_BYTES:
             self.leave()
 

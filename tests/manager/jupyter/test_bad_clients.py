@@ -19,8 +19,10 @@ MEGABYTE = 1 << 20
 def test_malformed_frames_are_dropped(manager: ManagerProcess, kernel_id: str, v1: bool) -> None:
     with SocketClient(manager.url, kernel_id, v1=v1) as client:
         for frame in (BROKEN_V1 if v1 else BROKEN_LEGACY).values():
-            send = client.socket.send if isinstance(frame, str) else client.socket.send_binary
-            send(frame)
+            if isinstance(frame, str):
+                client.socket.send(frame)
+            else:
+                client.socket.send_binary(frame)
         assert text_of(client.execute("print(1)")) == "1\n"
 
 
