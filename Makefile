@@ -14,6 +14,7 @@ demo: setup
 	$(BIN)/python -m rlm_kernel.agent.demo $(if $(MODEL),--model '$(MODEL)')
 
 test: setup
+	$(BIN)/rlm-kernel fetch
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-hostile: setup
