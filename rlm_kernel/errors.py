@@ -29,8 +29,6 @@ RLMKernelError
 │   ├── BodyTooLarge
 │   ├── HeadersTooLarge
 │   ├── RequestTooSlow
-│   ├── TooManyConnections
-│   ├── TooManyTries            of tokens that are none
 │   ├── RangeNotSatisfiable
 │   ├── SessionNotFound
 │   ├── SessionExpired
@@ -38,6 +36,8 @@ RLMKernelError
 │   ├── ReaderTooSlow           a client took too little of a stream of events
 │   ├── TryLater                what may be possible in some seconds
 │   │   ├── TooManySessions
+│   │   ├── TooManyConnections
+│   │   ├── TooManyTries        of tokens that are none
 │   │   └── NotReady            the manager still starts, or closes down
 │   └── ManagerUnavailable      the manager cannot be reached
 └── AgentError

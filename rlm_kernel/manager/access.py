@@ -9,11 +9,12 @@ from typing import cast
 from tornado.web import RequestHandler
 
 from rlm_kernel.manager.connection import Connection
+from rlm_kernel.manager.handlers.base import SHOWN_PATH
 from rlm_kernel.manager.metrics import Metrics
 
 _log = logging.getLogger("rlm_kernel.manager.access")
 
-_FOREIGN_ROUTES = ("api", "lab", "static")
+_FOREIGN_ROUTES = ("api", "kernelspecs", "lab", "static")
 _SWITCHING_PROTOCOLS = 101
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
@@ -52,7 +53,7 @@ class AccessLog:
                 level,
                 "%s %s",
                 request.method,
-                request.path,
+                request.path[:SHOWN_PATH],
                 extra={"route": route, "status": status, "ms": round(seconds * 1000, 2)},
             )
 

@@ -11,7 +11,7 @@ from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.manager.access import AccessLog
 from rlm_kernel.manager.answer_headers import AnswerHeaders
 from rlm_kernel.manager.handlers import execute, files, health, metrics, sessions
-from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, UnknownRoute, admitted
+from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, UnknownRoute
 from rlm_kernel.manager.handlers.login import Login
 from rlm_kernel.manager.jupyter.entrance import Entrance
 from rlm_kernel.manager.jupyter.loading import LateRoutes
@@ -71,7 +71,7 @@ class ManagerApplication(Application):
         return Entrance(request, self._admit, self._refuse, self._services.max_body_bytes)
 
     async def _admit(self, request: HTTPServerRequest) -> HTTPMessageDelegate:
-        admitted(self._services.door, request)
+        self._services.admit(request)
         if _is_login(request):
             return self.get_handler_delegate(request, Login, {"services": self._services})
         if self.late.expects(request.path):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from asyncio import Future
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from tornado.iostream import IOStream, UnsatisfiableReadError
 
-from rlm_kernel.errors import HeadersTooLarge, RLMKernelError
+from rlm_kernel.errors import BadRequest, RLMKernelError
 from rlm_kernel.manager.faults import body_of, status_of
+from rlm_kernel.manager.lingering import Lingering
 
 _ExcInfo = (
     bool
@@ -22,13 +24,22 @@ _ExcInfo = (
 )
 
 
+_BARE_REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+"""All that tornado says where it cannot make sense of a request, before it hangs up."""
+
+
 class ClientStream(IOStream):
-    """Counts the bytes that go over it, and answers where tornado would only hang up."""
+    """Counts the bytes that go over it, and says why where tornado would only hang up.
+
+    One that `lingers` is not closed before its last words have had the time to arrive.
+    """
 
     received = 0
     sent = 0
+    lingers = False
     on_closed: Callable[[], None] = staticmethod(lambda: None)
-    on_endless_headers: Callable[[], None] = staticmethod(lambda: None)
+    on_endless_line: Callable[[], None] = staticmethod(lambda: None)
+    lingering: Lingering | None = None
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         count = super().read_from_fd(buf)
@@ -40,14 +51,23 @@ class ClientStream(IOStream):
         self.sent += count
         return count
 
+    def write(self, data: bytes | memoryview) -> Future[None]:
+        if data == _BARE_REFUSAL:
+            self.lingers = True
+            data = raw_answer(BadRequest("this is not HTTP/1.1 as RFC 9112 has it"))
+        return super().write(data)
+
     def close(self, exc_info: _ExcInfo = False) -> None:
         if isinstance(exc_info, UnsatisfiableReadError) and not self.closed():
-            self.on_endless_headers()
+            self.on_endless_line()
         super().close(exc_info)
 
     def close_fd(self) -> None:
-        super().close_fd()
-        self.on_closed()
+        if self.lingers:
+            self.lingering = Lingering(self.socket, self.on_closed)
+        else:
+            super().close_fd()
+            self.on_closed()
 
 
 class Connection:
@@ -102,11 +122,9 @@ class Connection:
 
     def say(self, error: RLMKernelError) -> None:
         """Send an answer past tornado, as far as it fits into the socket; it always should."""
+        self.stream.lingers = True
         with contextlib.suppress(OSError):
             self.stream.socket.send(raw_answer(error), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-
-    def refuse_headers(self) -> None:
-        self.say(HeadersTooLarge("the headers are larger than the manager takes"))
 
 
 def raw_answer(error: RLMKernelError) -> bytes:

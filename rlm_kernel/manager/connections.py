@@ -6,7 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 
-from rlm_kernel.errors import ManagerError, RequestTooSlow, TooManyConnections
+from rlm_kernel.errors import (
+    BadRequest,
+    HeadersTooLarge,
+    ManagerError,
+    RequestTooSlow,
+    TooManyConnections,
+)
 from rlm_kernel.manager.connection import Connection
 
 HEADER_SECONDS = 10.0
@@ -36,6 +42,11 @@ class Connections:
         self._open: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}  # longest first
 
+    @property
+    def idle(self) -> int:
+        """How many have no request."""
+        return len(self._waiting)
+
     def __len__(self) -> int:
         return len(self._open)
 
@@ -49,7 +60,7 @@ class Connections:
             return False
         self._open.add(connection)
         connection.stream.on_closed = lambda: self._forget(connection)
-        connection.stream.on_endless_headers = lambda: self.refuse_headers(connection)
+        connection.stream.on_endless_line = lambda: self._refuse_line(connection)
         return True
 
     def await_request(self, connection: Connection) -> None:
@@ -62,14 +73,22 @@ class Connections:
         self._waiting.pop(connection, None)
 
     def refuse_headers(self, connection: Connection) -> None:
-        self._note(connection, "headers_too_large")
-        connection.refuse_headers()
+        """Hang up on one that sends more headers, or larger ones, than there may be."""
+        error = HeadersTooLarge("the headers of a request are too large, or too many")
+        self._close(connection, "headers_too_large", error)
+
+    def close(self) -> None:
+        """Let go of those that are only there for their last words to arrive."""
+        for connection in list(self._open):
+            if connection.stream.lingering is not None:
+                connection.stream.lingering.close()
 
     def sweep(self) -> None:
         """Hang up on those who are too slow."""
         now = time.monotonic()
         for connection in list(self._open):
-            self._check(connection, now)
+            if not connection.stream.closed():
+                self._check(connection, now)
 
     def _check(self, connection: Connection, now: float) -> None:
         seconds = now - connection.window_began
@@ -93,9 +112,18 @@ class Connections:
         else:
             connection.begin_window(now)
 
+    def _refuse_line(self, connection: Connection) -> None:
+        """The end of something is not where it must be at the latest: headers, a chunk's size."""
+        if connection.phase == "waiting":
+            self._note(connection, "headers_too_large")
+            connection.say(HeadersTooLarge("the headers of a request are too large"))
+        else:
+            connection.say(BadRequest("this is not the size of a chunk"))
+
     def _make_room(self) -> None:
         if self._waiting:
             oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
             self._note(oldest, "too_many")
             oldest.stream.close()
 

@@ -32,6 +32,7 @@ REQUEST_ID = "X-Request-Id"
 
 _ANY_SIZE = 1 << 62
 _ABSOLUTE_FORM = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _GIVEN_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 _SESSION = re.compile(r"/(?:session|api/kernels)/([0-9a-f-]{36})(?:[/?]|$)")
 
@@ -91,9 +92,10 @@ class _Arrival(HTTPMessageDelegate):
         # The task of the request, and all that it starts, have these from this one.
         session = _SESSION.match(line.path)
         logs.bind(request_id=request_id, session_id=session[1] if session else ...)
+        if not _LENGTH.fullmatch(headers.get("Content-Length", "0")):
+            raise HTTPInputError("Content-Length is not a number that a body could have")
         if sum(1 for _ in headers.get_all()) > MAX_HEADERS:
             self._connections.refuse_headers(self._connection)
-            self._connection.stream.close()
             raise HTTPInputError(f"more than {MAX_HEADERS} headers")
         return self._answerer.headers_received(line, headers)
 

@@ -129,7 +129,7 @@ class Metrics(Observer):
             CLOSED,
         )
         self._tokens_refused = self._counter(
-            "http_tokens_refused", "Requests with a token that is none."
+            "http_tokens_refused", "Requests without the token, or with one that is none."
         )
 
     def _add_sessions(self) -> None:

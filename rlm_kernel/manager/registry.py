@@ -131,6 +131,10 @@ class Manager:
         """Requests that wait in line for their session."""
         return sum(session.waiting for session in self.sessions())
 
+    def count_attached(self) -> int:
+        """Jupyter clients that are attached to sessions."""
+        return sum(session.attached for session in self.sessions())
+
     async def delete(self, session_id: str) -> None:
         """Kill a session. Raises SessionNotFound or SessionExpired.
 

@@ -74,6 +74,7 @@ class ManagerServer:
         )
         self._watch_sessions()
         connections = Connections(settings.max_connections, self.metrics.connection_closed)
+        self._connections = connections
         self.metrics.watch("http_connections", "Connections that are open.", connections.__len__)
         self._housekeeping = Housekeeping(connections.sweep, self.metrics.loop_lag.observe)
         self._http = ManagerHTTPServer(
@@ -111,12 +112,14 @@ class ManagerServer:
             await asyncio.wait_for(self._traffic.quiet(), _LAST_ANSWERS_SECONDS)
         await self._http.close_all_connections()
         self._housekeeping.end()
+        self._connections.close()
 
     def _watch_sessions(self) -> None:
         watch, manager = self.metrics.watch, self.manager
         watch("sessions", "Sessions that live.", lambda: len(manager))
         watch("sessions_limit", "Sessions that may live at once.", lambda: manager.max_sessions)
         watch("sessions_busy", "Sessions with a request that runs or waits.", manager.count_busy)
+        watch("clients_attached", "Jupyter clients at sessions.", manager.count_attached)
         watch("requests_waiting", "Requests in line for a session.", manager.count_waiting)
 
     def _services(self) -> Services:

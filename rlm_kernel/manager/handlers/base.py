@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.traffic import Traffic
+from rlm_kernel.manager.tries import FailedTries
 from rlm_kernel.manager.visitor import Visitor
 from rlm_kernel.manager.wire import as_json
 from rlm_kernel.manager.zygotes import ZygoteKeeper
@@ -31,6 +32,8 @@ from rlm_kernel.manager.zygotes import ZygoteKeeper
 _log = logging.getLogger(__name__)
 
 _MOST_WASTED_BYTES = 1 << 30
+SHOWN_PATH = 256
+"""Characters of a path that a client made up which it is told, and which are logged."""
 
 WRITE_SECONDS = 60.0
 """How long a client may take nothing of an answer that is sent in pieces."""
@@ -52,6 +55,16 @@ class Services:
     max_timeout: float
     stream_bytes: int
     lab: LabFolder | None = None
+    failed_tries: FailedTries = field(default_factory=FailedTries)
+
+    def admit(self, request: HTTPServerRequest, *, token_needed: bool = True) -> Visitor:
+        """Whom a request is from. Raises what keeps it out, of which the tokens are counted."""
+        try:
+            return admitted(self.door, request, token_needed=token_needed)
+        except errors.Unauthorized:
+            self.metrics.token_refused()
+            self.failed_tries.note(str(request.remote_ip))
+            raise
 
 
 @stream_request_body
@@ -95,7 +108,7 @@ class Handler(RequestHandler):
 
     def admit(self) -> None:
         """Raise what keeps the request out; set `visitor` to whom it is from."""
-        self.visitor = admitted(self.services.door, self.request, token_needed=self.token_needed)
+        self.visitor = self.services.admit(self.request, token_needed=self.token_needed)
 
     async def data_received(self, chunk: bytes) -> None:
         self.received += len(chunk)
@@ -230,7 +243,7 @@ class UnknownRoute(Handler):
 
     def check(self) -> None:
         self.admit()
-        raise errors.RouteNotFound(f"there is nothing at {self.request.path}")
+        raise errors.RouteNotFound(f"there is nothing at {self.request.path[:SHOWN_PATH]}")
 
 
 def admitted(door: Door, request: HTTPServerRequest, *, token_needed: bool = True) -> Visitor:
