@@ -35,8 +35,9 @@ class AccessLog:
     def __call__(self, handler: RequestHandler) -> None:
         request, status = handler.request, handler.get_status()
         seconds, route = request.request_time(), self._route_of(handler)
+        connection = connection_of(handler)
+        connection.span.answered(str(request.method), route, status)
         if status != _SWITCHING_PROTOCOLS:
-            connection = connection_of(handler)
             method = request.method if request.method in _METHODS else "other"
             self._metrics.request_answered(
                 str(method),

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from rlm_kernel.errors import BadRequest, ConfigurationError, ManagerError, ManagerUnavailable
+from rlm_kernel.manager import tracing
 from rlm_kernel.manager.cell_events import (
     MEDIA_TYPE,
     MESSAGE_OF,
@@ -67,6 +68,7 @@ class ManagerClient:
                 timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
                 trust_env=False,
+                event_hooks={"request": [_carry_trace]},
                 verify=_tls_context() if self.base_url.startswith("https:") else False,
             )
         except httpx.InvalidURL as error:
@@ -276,6 +278,10 @@ class ManagerClient:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise ManagerUnavailable(f"no answer from {self.base_url}: {reason}") from error
+
+
+async def _carry_trace(request: httpx.Request) -> None:
+    tracing.carry(request.headers)
 
 
 @cache

@@ -15,6 +15,7 @@ from tornado.iostream import IOStream, UnsatisfiableReadError
 from rlm_kernel.errors import BadRequest, RLMKernelError
 from rlm_kernel.manager.faults import body_of, status_of
 from rlm_kernel.manager.lingering import Lingering
+from rlm_kernel.manager.tracing import NO_REQUEST_SPAN, RequestSpan
 
 _ExcInfo = (
     bool
@@ -79,6 +80,7 @@ class Connection:
         self.stream = stream
         self.remote_ip = str(address[0]) if isinstance(address, tuple) else "0.0.0.0"
         self.request_id = ""
+        self.span = NO_REQUEST_SPAN
         self.request_bytes = self.response_bytes = 0
         self._sent_before = 0
         self.await_request()
@@ -92,10 +94,10 @@ class Connection:
         self.begin_window(time.monotonic())
         self._sent_before = self.stream.sent
 
-    def take_request(self, request_id: str) -> None:
+    def take_request(self, request_id: str, span: RequestSpan) -> None:
         """The headers of a request have come."""
         self.phase = "receiving"
-        self.request_id = request_id
+        self.request_id, self.span = request_id, span
         self.request_bytes = self.response_bytes = 0
         self.begin_window(time.monotonic())
 

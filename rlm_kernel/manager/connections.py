@@ -14,6 +14,7 @@ from rlm_kernel.errors import (
     TooManyConnections,
 )
 from rlm_kernel.manager.connection import Connection
+from rlm_kernel.manager.tracing import RequestSpan
 
 HEADER_SECONDS = 10.0
 """In which headers that have begun must end."""
@@ -68,8 +69,8 @@ class Connections:
         if connection in self._open:
             self._waiting[connection] = None
 
-    def take_request(self, connection: Connection, request_id: str) -> None:
-        connection.take_request(request_id)
+    def take_request(self, connection: Connection, request_id: str, span: RequestSpan) -> None:
+        connection.take_request(request_id, span)
         self._waiting.pop(connection, None)
 
     def refuse_headers(self, connection: Connection) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import uuid
 from collections.abc import Awaitable
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from tornado.iostream import IOStream
 from rlm_kernel import logs
 from rlm_kernel.manager.connection import ClientStream, Connection
 from rlm_kernel.manager.connections import Connections
+from rlm_kernel.manager.tracing import RequestSpan
 
 MAX_HEADER_BYTES = 32 << 10
 MAX_HEADERS = 128
@@ -70,7 +71,9 @@ class ManagerHTTPServer(HTTPServer):
     def on_close(self, server_conn: object) -> None:
         super().on_close(server_conn)
         # Where the stream lives on it is a WebSocket's now.
-        cast(Connection, cast(HTTP1ServerConnection, server_conn).context).phase = "detached"
+        connection = cast(Connection, cast(HTTP1ServerConnection, server_conn).context)
+        connection.phase = "detached"
+        connection.span.let_go(failed=connection.stream.closed())
 
 
 class _Arrival(HTTPMessageDelegate):
@@ -88,7 +91,9 @@ class _Arrival(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         line = _in_origin_form(cast(RequestStartLine, start_line), headers)
         request_id = _request_id(headers.get(REQUEST_ID))
-        self._connections.take_request(self._connection, request_id)
+        path, peer = line.path.partition("?")[0], str(self._connection)
+        span = RequestSpan.begin(line.method, path, headers, peer)
+        self._connections.take_request(self._connection, request_id, span)
         # The task of the request, and all that it starts, have these from this one.
         session = _SESSION.match(line.path)
         logs.bind(request_id=request_id, session_id=session[1] if session else ...)
@@ -108,11 +113,12 @@ class _Arrival(HTTPMessageDelegate):
         self._answerer.finish()
 
     def on_connection_close(self) -> None:
+        self._connection.span.let_go(failed=True)
         self._answerer.on_connection_close()
 
 
 def _request_id(given: str | None) -> str:
-    return given if given and _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if given and _GIVEN_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
 
 def _in_origin_form(line: RequestStartLine, headers: HTTPHeaders) -> RequestStartLine:

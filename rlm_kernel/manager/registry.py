@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from rlm_kernel.errors import NotReady, SessionExpired, SessionNotFound, TooManySessions
+from rlm_kernel.manager import tracing
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import timestamp
@@ -63,7 +64,7 @@ class Manager:
         session_id = str(uuid.uuid4())
         end = partial(self._end, session_id)
         started = time.perf_counter()
-        with self._room_for_one():
+        with tracing.span("session.create", session_id=session_id), self._room_for_one():
             process = await self._zygotes.spawn()
             session = ManagedSession(
                 process, session_id, end, owned=owned, replay_bytes=self._replay_bytes
@@ -83,7 +84,7 @@ class Manager:
         session_id = str(uuid.uuid4())
         end = partial(self._end, session_id)
         started = time.perf_counter()
-        with self._room_for_one():
+        with tracing.span("session.fork", session_id=session_id), self._room_for_one():
             session = await original.fork(
                 session_id, end, owned=owned, replay_bytes=self._replay_bytes
             )

@@ -28,6 +28,7 @@ from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.stop import Stop
+from rlm_kernel.manager.tracing import TracedBoots
 from rlm_kernel.manager.traffic import Traffic
 from rlm_kernel.manager.zygotes import ZygoteKeeper
 from rlm_kernel.sandbox import Limits, Zygote, ZygoteRotation
@@ -183,7 +184,7 @@ def _starter(settings: ManagerSettings, metrics: Metrics) -> Callable[[], Awaita
         pyodide_url=settings.pyodide_url,
         require_seal=settings.require_seal,
         preload=settings.preload,
-        observer=metrics,
+        observer=TracedBoots(metrics),
     )
 
 

@@ -12,6 +12,7 @@ from rlm_kernel import sandbox
 from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
 from rlm_kernel.kernel import Kernel, ZMQTransport
 from rlm_kernel.kernel.usage import cpu_seconds, memory_bytes
+from rlm_kernel.manager import tracing
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session_files import SessionFiles
 from rlm_kernel.manager.wire import SessionDetails, SessionInfo
@@ -151,13 +152,16 @@ class ManagedSession:
         interrupt_when_cancelled: bool = False,
     ) -> sandbox.ExecutionResult:
         """Run a cell, after those before it; see `Kernel.execute`."""
-        with self.in_use():
-            return await self._kernel.execute(
+        with self.in_use(), tracing.span("session.execute", session_id=self.id) as span:
+            result = await self._kernel.execute(
                 code,
                 timeout=timeout,
                 observe=observe,
                 interrupt_when_cancelled=interrupt_when_cancelled,
             )
+            span.set_attribute("rlm_kernel.status", result.status)
+            span.set_attribute("rlm_kernel.state", result.state)
+            return result
 
     def refuse_when_busy(self) -> None:
         """Raise SessionBusy where a cell would have to wait."""
