@@ -25,6 +25,7 @@ from rlm_kernel.manager.housekeeping import Housekeeping
 from rlm_kernel.manager.http_server import ManagerHTTPServer
 from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.metrics import Metrics
+from rlm_kernel.manager.pool import Pool
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.stop import Stop
@@ -58,15 +59,11 @@ class ManagerServer:
         self._traffic = Traffic()
         self.metrics = Metrics()
         self.zygotes = ZygoteKeeper(
-            partial(
-                ZygoteRotation.begin,
-                start_zygote or _starter(settings, self.metrics),
-                settings.zygote_sessions,
-                settings.zygote_seconds,
-            )
+            partial(self._begin, start_zygote or _starter(settings, self.metrics))
         )
+        self.pool = Pool(self.zygotes.spawn, settings.pool)
         self.manager = Manager(
-            self.zygotes,
+            self.pool.take,
             max_sessions=settings.max_sessions,
             session_ttl=settings.session_ttl,
             replay_bytes=settings.replay_bytes,
@@ -104,6 +101,7 @@ class ManagerServer:
         """Take no more requests, close every session and the zygote. Idempotent."""
         self._http.stop()
         await self.manager.close()
+        await self.pool.close()
         await self.zygotes.close()
         # Without their sessions the requests that still run end at once, unless their own
         # sender keeps them waiting.
@@ -118,6 +116,15 @@ class ManagerServer:
         watch("sessions_limit", "Sessions that may live at once.", lambda: manager.max_sessions)
         watch("sessions_busy", "Sessions with a request that runs or waits.", manager.count_busy)
         watch("requests_waiting", "Requests in line for a session.", manager.count_waiting)
+
+    async def _begin(self, start: Callable[[], Awaitable[Zygote]]) -> ZygoteRotation:
+        settings = self._settings
+        rotation = await ZygoteRotation.begin(
+            start, settings.zygote_sessions, settings.zygote_seconds
+        )
+        rotation.on_succession = self.pool.renew
+        self.pool.fill()
+        return rotation
 
     def _services(self) -> Services:
         settings = self._settings

@@ -15,6 +15,9 @@ from typing import Self
 from tests.processes import children_of, descendants_of
 
 ANNOUNCED = "rlm-kernel: listening on "
+NO_POOL = {"RLM_KERNEL_POOL": "0"}
+"""Tests count processes; those of the pool have tests of their own."""
+
 OURS = ("PYODIDE_URL", "MAX_SESSIONS", "SESSION_TTL", "LOG_LEVEL")
 
 
@@ -29,7 +32,7 @@ class ManagerProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={**_clean_environment(), **(environment or {})},
+            env={**_clean_environment(), **NO_POOL, **(environment or {})},
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
