@@ -25,6 +25,7 @@ from rlm_kernel.manager.housekeeping import Housekeeping
 from rlm_kernel.manager.http_server import ManagerHTTPServer
 from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.metrics import Metrics
+from rlm_kernel.manager.orphans import adopt_orphans
 from rlm_kernel.manager.pool import Pool
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
@@ -151,6 +152,7 @@ async def serve(settings: ManagerSettings, *, announce: Callable[[str], None], s
     urgent. Raises ConfigurationError, and what the zygote's first start raises.
     """
     _allow_many_files()
+    adopt_orphans()
     async with ManagerServer(settings) as server:
         announce(server.url)
         await _unless(stop.asked, server.zygotes.ready())

@@ -15,9 +15,6 @@ from typing import Self
 from tests.processes import children_of, descendants_of
 
 ANNOUNCED = "rlm-kernel: listening on "
-NO_POOL = {"RLM_KERNEL_POOL": "0"}
-"""Tests count processes; those of the pool have tests of their own."""
-
 OURS = ("PYODIDE_URL", "MAX_SESSIONS", "SESSION_TTL", "LOG_LEVEL")
 
 
@@ -32,7 +29,7 @@ class ManagerProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={**_clean_environment(), **NO_POOL, **(environment or {})},
+            env={**_clean_environment(), **(environment or {})},
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -88,7 +85,7 @@ class ManagerProcess:
 
 
 def _clean_environment() -> dict[str, str]:
-    kept = {"RLM_KERNEL_CACHE"}
+    kept = {"RLM_KERNEL_CACHE", "RLM_KERNEL_POOL"}
     return {
         name: value
         for name, value in os.environ.items()

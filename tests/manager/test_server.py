@@ -21,6 +21,7 @@ from tests.manager.process import ManagerProcess
 from tests.processes import alive
 
 TOKEN = "s3cret-of-the-test"
+CELL = {"code": "1"}
 
 
 def serve(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -192,6 +193,22 @@ def test_a_dead_zygote_costs_nobody_anything() -> None:
         assert [answer.status_code for answer in created] == [201] * 4
         old = http.post(f"{session}/execute", json={"code": "x"})
         assert old.json()["result"] == "7"
+
+
+def test_sessions_that_outlive_their_zygote_are_reaped() -> None:
+    with ManagerProcess() as manager, client_of(manager) as http:
+        for _ in range(3):
+            http.post(f"/session/{http.post('/session').json()['session_id']}/execute", json=CELL)
+        (zygote,) = manager.children()
+        os.kill(zygote, signal.SIGKILL)
+        while zygote in manager.children():
+            threading.Event().wait(0.01)
+        assert len(manager.children()) >= 3
+        http.post("/session")
+        assert http.delete("/sessions").json() == {"deleted": 4}
+        while len(manager.descendants()) != 1:
+            threading.Event().wait(0.01)
+        assert manager.stop() == 0, manager.log()
 
 
 def test_a_session_that_is_killed_says_so_and_goes_on(

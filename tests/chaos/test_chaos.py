@@ -1,0 +1,104 @@
+"""Many clients use a manager while its processes are killed: every answer is true, and nothing of
+what was killed is left in the manager's books, or of what it keeps on the system.
+
+The seed decides who does what, and the system when, so that no two runs are alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter as Tally
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.chaos.counter import COUNT
+from tests.chaos.havoc import Havoc, sessions_of
+from tests.chaos.worker import Worker
+from tests.manager.process import ManagerProcess
+from tests.manager.test_server import client_of
+from tests.processes import alive
+
+WORKERS = 10
+PATIENCE = 60.0
+"""Seconds after which a request counts as lost."""
+
+POOL = 2
+ENVIRONMENT = {
+    "RLM_KERNEL_POOL": f"{POOL}",
+    "RLM_KERNEL_ZYGOTE_SESSIONS": "100",
+    "MAX_SESSIONS": "1000",
+}
+
+
+async def wreak(manager: ManagerProcess, seconds: float, seed: int) -> tuple[list[Worker], Havoc]:
+    workers = [Worker(manager.url, f"{seed} {number}") for number in range(WORKERS)]
+    havoc = Havoc(manager, f"{seed}")
+    stop = asyncio.Event()
+    async with asyncio.timeout(seconds + PATIENCE), asyncio.TaskGroup() as group:
+        for work in (havoc.kill_sessions, havoc.kill_zygotes, *(one.work for one in workers)):
+            group.create_task(work(stop))
+        await asyncio.sleep(seconds)
+        stop.set()
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        for worker in workers:
+            group.create_task(worker.finish())
+    return workers, havoc
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        threading.Event().wait(0.05)
+
+
+def listed(http: httpx.Client) -> set[str]:
+    return {f"/session/{one['session_id']}" for one in http.get("/sessions").json()["sessions"]}
+
+
+def survive(seconds: float, seed: int) -> None:
+    with ManagerProcess(environment=ENVIRONMENT) as manager:
+        with client_of(manager) as http:
+            http.delete(f"/session/{http.post('/session').json()['session_id']}")
+        until(lambda: len(manager.descendants()) == 1 + POOL)
+        files = manager.open_files()
+        workers, havoc = asyncio.run(wreak(manager, seconds, seed))
+        check_books(manager, workers)
+        assert sum(worker.losses_in_all() for worker in workers) <= havoc.sessions
+        until(lambda: len(manager.descendants()) == 1 + POOL and manager.open_files() <= files)
+        report(workers, havoc)
+        assert manager.stop() == 0, manager.log()
+        assert "Traceback" not in manager.log(), manager.log()
+
+
+def check_books(manager: ManagerProcess, workers: list[Worker]) -> None:
+    """Whether the manager's list is what the clients know of, and the system's what is on it."""
+    with client_of(manager) as http:
+        known = {session for worker in workers for session in worker.sessions}
+        assert known <= listed(http)
+        # Clients that hung up too late for their session not to come to be.
+        strangers = listed(http) - known
+        assert len(strangers) <= sum(worker.done["_create_unheard"] for worker in workers)
+        for session in strangers:
+            assert http.post(f"{session}/execute", json={"code": COUNT}).json()["status"] == "ok"
+        # Each has its process and its standby now.
+        until(lambda: len(sessions_of(manager)) == 2 * len(known | strangers) + POOL)
+        assert alive(manager.descendants()) == manager.descendants()
+        assert http.delete("/sessions").json() == {"deleted": len(known | strangers)}
+
+
+def report(workers: list[Worker], havoc: Havoc) -> None:
+    done = sum((worker.done for worker in workers), Tally[str]())
+    print(dict(done), f"killed {havoc.sessions} sessions, {havoc.zygotes} zygotes")
+    print(f"{sum(worker.losses_in_all() for worker in workers)} losses told")
+
+
+def test_every_answer_is_true_and_the_books_agree_with_what_is_alive() -> None:
+    survive(8, seed=1)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+def test_for_two_minutes() -> None:
+    survive(120, seed=2)
