@@ -1,4 +1,4 @@
-"""A client of a manager that takes next to no time of its own, so that the manager's is measured."""
+"""A client of a manager that takes hardly any time of its own: the manager's is to be measured."""
 
 from __future__ import annotations
 

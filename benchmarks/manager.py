@@ -23,7 +23,7 @@ from benchmarks.report import single, spread
 from tests.manager.process import ManagerProcess
 
 PAUSE_SECONDS = 0.05
-"""Longer than it takes until a session that fell idle has its standby, and the pool its sessions."""
+"""Longer than it takes until a session that fell idle has its standby, and the pool is full."""
 
 CELLS = 10
 CHURNERS = 8

@@ -16,7 +16,8 @@ def spread(name: str, values: Sequence[float], unit: str, *, last: bool = False)
     cuts = statistics.quantiles(values, n=100, method="inclusive")
     low, middle, high = cuts[9], statistics.median(values), cuts[89]
     tail = f"  p99 {cuts[98]:.2f}" if last else ""
-    print(f"{name:<{NAME_WIDTH}}{middle:9.2f} {unit:<3}  ({low:.2f} .. {high:.2f}){tail}", flush=True)
+    between = f"({low:.2f} .. {high:.2f}){tail}"
+    print(f"{name:<{NAME_WIDTH}}{middle:9.2f} {unit:<3}  {between}", flush=True)
 
 
 def single(name: str, value: float, unit: str) -> None:

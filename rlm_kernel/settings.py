@@ -216,7 +216,7 @@ class ManagerSettings(SandboxSettings):
         gt=0,
         allow_inf_nan=False,
         validation_alias="SESSION_TTL",
-        description="seconds a session may stand idle before it is closed",
+        description="seconds a session may stand idle, with nobody attached, before it is closed",
     )
     drain_seconds: float = Field(
         default=25.0,
