@@ -73,7 +73,7 @@ class Session:
     @property
     def lives(self) -> bool:
         """Whether that process runs; where it does not, the next request begins another."""
-        return not self._incarnation.process.ended.done()
+        return self._incarnation.is_living
 
     @property
     def has_standby(self) -> bool:

@@ -22,6 +22,12 @@ class Counter:
         self._strays = 0
         self.begin_anew()
 
+    def copy(self) -> Counter:
+        """That of a live copy of the session."""
+        copy = Counter()
+        copy._strays, copy._values, copy._past = self._strays, self._values, self._past
+        return copy
+
     def begin_anew(self) -> None:
         self._values = self._past = {UNSET}
 

@@ -13,6 +13,8 @@ from tests.manager.process import ManagerProcess
 
 SECONDS_BETWEEN_SESSIONS = 0.15
 SECONDS_BETWEEN_ZYGOTES = 1.0
+PROOF_SECONDS = 1.1
+"""A proof of readiness that is older was made after the last kill."""
 
 
 class Havoc:
@@ -30,9 +32,10 @@ class Havoc:
                 self.sessions += _kill(self._random.choice(victims))
 
     async def kill_zygotes(self, stop: asyncio.Event) -> None:
-        """One whose successor has given birth to a session."""
+        """One after the other, each when a new one has shown that it works."""
         async with Connection(self._manager.url) as connection:
             while not stop.is_set():
+                await asyncio.sleep(PROOF_SECONDS)
                 await self._pause(SECONDS_BETWEEN_ZYGOTES)
                 status, _ = await connection.ask("GET", "/ready")
                 victims = sorted(self._manager.descendants() - sessions_of(self._manager))

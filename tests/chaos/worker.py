@@ -57,6 +57,7 @@ class Worker:
             self._count_unheard: 6,
             self._spin: 2,
             self._restart: 3,
+            self._fork: 4,
             self._delete: 8,
             self._delete_while_it_runs: 4,
             self._create_one_more: 12,
@@ -96,6 +97,16 @@ class Worker:
         status, answer = await self._ask("POST", f"{session}/execute", content)
         assert status == 200, answer
         self.sessions[session].check_overrun(answer)
+
+    async def _fork(self, session: str) -> None:
+        if len(self.sessions) >= SESSIONS:
+            return
+        status, answer = await self._ask("POST", f"{session}/fork")
+        if status == 201:
+            self.sessions[f"/session/{answer['session_id']}"] = self.sessions[session].copy()
+        else:
+            self.done["fork failed"] += 1
+            assert answer["error"]["code"] == "fork_failed", answer
 
     async def _restart(self, session: str) -> None:
         status, answer = await self._ask("POST", f"{session}/restart")
