@@ -7,9 +7,14 @@ The seed decides who does what, and the system when, so that no two runs are ali
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import threading
+import time
 from collections import Counter as Tally
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -22,6 +27,8 @@ from tests.manager.test_server import client_of
 from tests.processes import alive
 
 WORKERS = 10
+T = TypeVar("T")
+
 PATIENCE = 60.0
 """Seconds after which a request counts as lost."""
 
@@ -48,9 +55,21 @@ async def wreak(manager: ManagerProcess, seconds: float, seed: int) -> tuple[lis
     return workers, havoc
 
 
-def until(condition: Callable[[], bool]) -> None:
-    while not condition():
+def until(what: Callable[[], T], is_right: Callable[[T], bool]) -> T:
+    end = time.monotonic() + PATIENCE
+    while not is_right(found := what()):
+        assert time.monotonic() < end, found
         threading.Event().wait(0.05)
+    return found
+
+
+def taken_by(manager: ManagerProcess) -> Tally[str]:
+    """How many processes, and open files of each kind, it has."""
+    taken = Tally({"process": len(manager.descendants())})
+    for file in Path(f"/proc/{manager.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            taken[re.sub(r"\d+", "", str(file.readlink()))] += 1
+    return taken
 
 
 def listed(http: httpx.Client) -> set[str]:
@@ -61,12 +80,12 @@ def survive(seconds: float, seed: int) -> None:
     with ManagerProcess(environment=ENVIRONMENT) as manager:
         with client_of(manager) as http:
             http.delete(f"/session/{http.post('/session').json()['session_id']}")
-        until(lambda: len(manager.descendants()) == 1 + POOL)
-        files = manager.open_files()
+            assert http.get("/api").status_code == 200  # it comes later than the rest
+        before = until(lambda: taken_by(manager), lambda taken: taken["process"] == 1 + POOL)
         workers, havoc = asyncio.run(wreak(manager, seconds, seed))
         check_books(manager, workers)
         check_losses(workers, havoc)
-        until(lambda: len(manager.descendants()) == 1 + POOL and manager.open_files() <= files)
+        until(lambda: taken_by(manager), lambda taken: taken <= before)
         report(workers, havoc)
         assert manager.stop() == 0, manager.log()
         assert "Traceback" not in manager.log(), manager.log()
@@ -83,7 +102,8 @@ def check_books(manager: ManagerProcess, workers: list[Worker]) -> None:
         for session in strangers:
             assert http.post(f"{session}/execute", json={"code": COUNT}).json()["status"] == "ok"
         # Each has its process and its standby now.
-        until(lambda: len(sessions_of(manager)) == 2 * len(known | strangers) + POOL)
+        expected = 2 * len(known | strangers) + POOL
+        until(lambda: len(sessions_of(manager)), lambda count: count == expected)
         assert alive(manager.descendants()) == manager.descendants()
         assert http.delete("/sessions").json() == {"deleted": len(known | strangers)}
 
