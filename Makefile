@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-hostile check format clean
+.PHONY: setup demo test test-hostile test-chaos check format clean
 
 setup: .venv/installed
 
@@ -19,6 +19,9 @@ test: setup
 
 test-hostile: setup
 	$(BIN)/pytest -m hostile
+
+test-chaos: setup
+	$(BIN)/pytest -m chaos -s
 
 check: setup
 	$(BIN)/ruff check

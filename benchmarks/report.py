@@ -8,11 +8,16 @@ from collections.abc import Sequence
 NAME_WIDTH = 38
 
 
-def spread(name: str, values: Sequence[float], unit: str) -> None:
-    """Prints the median, and in parentheses the 10th and 90th percentiles."""
-    low, *_, high = statistics.quantiles(values, n=10, method="inclusive")
-    middle = statistics.median(values)
-    print(f"{name:<{NAME_WIDTH}}{middle:9.2f} {unit:<3}  ({low:.2f} .. {high:.2f})", flush=True)
+def spread(name: str, values: Sequence[float], unit: str, *, last: bool = False) -> None:
+    """Prints the median, and in parentheses the 10th and 90th percentiles.
+
+    With `last` the 99th percentile follows.
+    """
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    low, middle, high = cuts[9], statistics.median(values), cuts[89]
+    tail = f"  p99 {cuts[98]:.2f}" if last else ""
+    between = f"({low:.2f} .. {high:.2f}){tail}"
+    print(f"{name:<{NAME_WIDTH}}{middle:9.2f} {unit:<3}  {between}", flush=True)
 
 
 def single(name: str, value: float, unit: str) -> None:

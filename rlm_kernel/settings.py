@@ -204,12 +204,19 @@ class ManagerSettings(SandboxSettings):
         validation_alias="MAX_SESSIONS",
         description="sessions that may live at once",
     )
+    pool: int = Field(
+        default=2,
+        ge=0,
+        le=64,
+        validation_alias="RLM_KERNEL_POOL",
+        description="sessions that are kept ready beside those that live",
+    )
     session_ttl: float = Field(
         default=3600.0,
         gt=0,
         allow_inf_nan=False,
         validation_alias="SESSION_TTL",
-        description="seconds a session may stand idle before it is closed",
+        description="seconds a session may stand idle, with nobody attached, before it is closed",
     )
     drain_seconds: float = Field(
         default=25.0,

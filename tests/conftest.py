@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from rlm_kernel.sandbox import Zygote
+
+# Tests count a manager's processes, and tell a new session by its new process. Sessions that are
+# ready before have tests of their own.
+os.environ["RLM_KERNEL_POOL"] = "0"
 
 
 @pytest.hookimpl(tryfirst=True)

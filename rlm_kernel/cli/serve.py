@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "host",
         "port",
         "max_sessions",
+        "pool",
         "session_ttl",
         "drain_seconds",
         "log_level",

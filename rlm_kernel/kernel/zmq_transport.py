@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast, get_args
 
@@ -74,6 +75,7 @@ class ZMQTransport:
         self._deaf: DeafClients | None = None
         self._topic = f"kernel.{kernel.kernel_id}."
         self.subscribers = 0
+        self.left_at = datetime.now(UTC)
 
     def connection_info(self) -> dict[str, Any]:
         """What a connection file holds; binds the ports when that has not been done."""
@@ -183,6 +185,7 @@ class ZMQTransport:
         frame = frames[0]
         if frame[:1] != b"\x01":
             self.subscribers -= frame[:1] == b"\x00"
+            self.left_at = datetime.now(UTC)
             return
         self.subscribers += 1
         topic = frame[1:]

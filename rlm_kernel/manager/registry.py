@@ -9,7 +9,7 @@ import math
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
@@ -18,7 +18,7 @@ from rlm_kernel.manager import tracing
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import timestamp
-from rlm_kernel.manager.zygotes import ZygoteKeeper
+from rlm_kernel.sandbox import Session
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Manager:
 
     def __init__(
         self,
-        zygotes: ZygoteKeeper,
+        spawn: Callable[[], Awaitable[Session]],
         *,
         max_sessions: int = 100,
         session_ttl: float = 3600.0,
@@ -44,7 +44,7 @@ class Manager:
         self._metrics = metrics or Metrics()
         self.max_sessions = max_sessions
         self.session_ttl = session_ttl
-        self._zygotes = zygotes
+        self._spawn = spawn
         self._replay_bytes = replay_bytes
         self._sessions: dict[str, ManagedSession] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -65,7 +65,7 @@ class Manager:
         end = partial(self._end, session_id)
         started = time.perf_counter()
         with tracing.span("session.create", session_id=session_id), self._room_for_one():
-            process = await self._zygotes.spawn()
+            process = await self._spawn()
             session = ManagedSession(
                 process, session_id, end, owned=owned, replay_bytes=self._replay_bytes
             )

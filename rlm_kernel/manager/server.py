@@ -25,6 +25,8 @@ from rlm_kernel.manager.housekeeping import Housekeeping
 from rlm_kernel.manager.http_server import ManagerHTTPServer
 from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.metrics import Metrics
+from rlm_kernel.manager.orphans import adopt_orphans
+from rlm_kernel.manager.pool import Pool
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
 from rlm_kernel.manager.stop import Stop
@@ -59,15 +61,11 @@ class ManagerServer:
         self._traffic = Traffic()
         self.metrics = Metrics()
         self.zygotes = ZygoteKeeper(
-            partial(
-                ZygoteRotation.begin,
-                start_zygote or _starter(settings, self.metrics),
-                settings.zygote_sessions,
-                settings.zygote_seconds,
-            )
+            partial(self._begin, start_zygote or _starter(settings, self.metrics))
         )
+        self.pool = Pool(self.zygotes.spawn, settings.pool)
         self.manager = Manager(
-            self.zygotes,
+            self.pool.take,
             max_sessions=settings.max_sessions,
             session_ttl=settings.session_ttl,
             replay_bytes=settings.replay_bytes,
@@ -106,6 +104,7 @@ class ManagerServer:
         """Take no more requests, close every session and the zygote. Idempotent."""
         self._http.stop()
         await self.manager.close()
+        await self.pool.close()
         await self.zygotes.close()
         # Without their sessions the requests that still run end at once, unless their own
         # sender keeps them waiting.
@@ -122,6 +121,15 @@ class ManagerServer:
         watch("sessions_busy", "Sessions with a request that runs or waits.", manager.count_busy)
         watch("clients_attached", "Jupyter clients at sessions.", manager.count_attached)
         watch("requests_waiting", "Requests in line for a session.", manager.count_waiting)
+
+    async def _begin(self, start: Callable[[], Awaitable[Zygote]]) -> ZygoteRotation:
+        settings = self._settings
+        rotation = await ZygoteRotation.begin(
+            start, settings.zygote_sessions, settings.zygote_seconds
+        )
+        rotation.on_succession = self.pool.renew
+        self.pool.fill()
+        return rotation
 
     def _services(self) -> Services:
         settings = self._settings
@@ -148,6 +156,7 @@ async def serve(settings: ManagerSettings, *, announce: Callable[[str], None], s
     urgent. Raises ConfigurationError, and what the zygote's first start raises.
     """
     _allow_many_files()
+    adopt_orphans()
     async with ManagerServer(settings) as server:
         announce(server.url)
         await _unless(stop.asked, server.zygotes.ready())

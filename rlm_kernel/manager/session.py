@@ -58,7 +58,7 @@ class ManagedSession:
         self._end = end
         self._owned = owned
         self._transports: dict[bool, ZMQTransport] = {}
-        self._used_at = self.created_at
+        self._used_at = self._left_at = self.created_at
         self._requests = 0
         self._clients: list[Attached] = []
         self._unused = asyncio.Event()
@@ -98,6 +98,7 @@ class ManagedSession:
         """Idempotent."""
         if client in self._clients:
             self._clients.remove(client)
+            self._left_at = datetime.now(UTC)
 
     @property
     def waiting(self) -> int:
@@ -106,10 +107,15 @@ class ManagedSession:
 
     @property
     def idle_seconds(self) -> float:
-        """How long the session has stood unused; 0 while it works."""
-        if self.status == "busy":
+        """How long nobody has used it; 0 while it works, or somebody is attached."""
+        if self.status == "busy" or self.attached:
             return 0.0
-        return max(0.0, (datetime.now(UTC) - self.last_activity).total_seconds())
+        last_used = max(self.last_activity, self._last_left())
+        return max(0.0, (datetime.now(UTC) - last_used).total_seconds())
+
+    def _last_left(self) -> datetime:
+        """When somebody who was attached last left."""
+        return max([self._left_at, *(each.left_at for each in self._transports.values())])
 
     @property
     def last_activity(self) -> datetime:

@@ -110,8 +110,9 @@ class SessionInfo(Wire):
 class SessionDetails(SessionInfo):
     """A living session.
 
-    `idle_seconds` counts towards `SESSION_TTL` and is 0 while it works. `waiting` requests stand in
-    line behind the one that is served, and `clients` of Jupyter's are attached. `memory_bytes` are
+    `idle_seconds` counts towards `SESSION_TTL` and is 0 while it works or somebody is attached.
+    `waiting` requests stand in line behind the one that is served, and `clients` of Jupyter's are
+    attached. `memory_bytes` are
     those that its process shares with no other, and `cpu_seconds` what that process has used: a
     restart begins with a new one. `forked_from` is the session that it is a copy of.
     """

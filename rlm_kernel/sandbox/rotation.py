@@ -29,7 +29,8 @@ class ZygoteRotation:
 
     Sessions of one zygote share its hash seed, so that what one of them learns about it would be
     good for all to come. The successor boots while the old zygote goes on, which nobody waits for;
-    the old one ends when none of its sessions is left. All of it belongs to one event loop.
+    the old one ends when none of its sessions is left. `on_succession` is called whenever one has
+    followed another. All of it belongs to one event loop.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ZygoteRotation:
         max_seconds: float = ZYGOTE_SECONDS,
     ) -> None:
         self.retry_seconds = RETRY_SECONDS
+        self.on_succession: Callable[[], None] = lambda: None
         self._start = start
         self._current = first
         self._max_sessions = max_sessions
@@ -118,6 +120,7 @@ class ZygoteRotation:
         old.retire()
         log.info("a new zygote has taken over")
         successor.observer.zygote_succeeded()
+        self.on_succession()
 
 
 class _Lineage:

@@ -72,6 +72,11 @@ class Session:
         self._observer = self._incarnation.observer = observer
 
     @property
+    def lives(self) -> bool:
+        """Whether that process runs; where it does not, the next request begins another."""
+        return self._incarnation.is_living
+
+    @property
     def has_standby(self) -> bool:
         """Whether a cell that is killed now would cost itself and no more."""
         standby = self._incarnation.standby

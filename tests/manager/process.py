@@ -85,7 +85,7 @@ class ManagerProcess:
 
 
 def _clean_environment() -> dict[str, str]:
-    kept = {"RLM_KERNEL_CACHE"}
+    kept = {"RLM_KERNEL_CACHE", "RLM_KERNEL_POOL"}
     return {
         name: value
         for name, value in os.environ.items()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import httpx
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
 
+from tests.manager.jupyter.socket_client import SocketClient
 from tests.manager.process import ManagerProcess
 from tests.manager.scrape import scrape
 from tests.processes import alive
@@ -94,3 +98,49 @@ def test_a_session_expires_after_its_work_too(http: httpx.Client) -> None:
     session = create(http)
     http.post(f"{session}/execute", json={"code": "1"})
     assert wait_until_gone(http, session).status_code == 410
+
+
+@contextmanager
+def a_jupyter_client(_manager: ManagerProcess, http: httpx.Client, session: str) -> Iterator[None]:
+    client = BlockingKernelClient()
+    client.load_connection_info(http.get(f"{session}/connection").json())
+    client.start_channels()
+    yield
+    client.stop_channels()
+
+
+@contextmanager
+def a_websocket(manager: ManagerProcess, _http: httpx.Client, session: str) -> Iterator[None]:
+    with SocketClient(manager.url, session.removeprefix("/session/")):
+        yield
+
+
+@contextmanager
+def busy(http: httpx.Client, session: str) -> Iterator[None]:
+    cell = "try:\n    while True: pass\nexcept KeyboardInterrupt: pass"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(http.post, f"{session}/execute", json={"code": cell})
+        while http.get(session).json()["status"] != "busy":
+            threading.Event().wait(0.01)
+        yield
+        http.post(f"{session}/interrupt")
+        assert running.result().json()["status"] == "ok"
+
+
+@pytest.mark.parametrize("attached", [a_jupyter_client, a_websocket])
+def test_a_session_that_somebody_is_attached_to_expires_after_they_left(
+    attached: Callable[..., AbstractContextManager[None]],
+    http: httpx.Client,
+    small_manager: ManagerProcess,
+) -> None:
+    watched = create(http)
+    with ExitStack() as present:
+        with busy(http, watched):  # or it might expire before anybody is there
+            present.enter_context(attached(small_manager, http, watched))
+            while http.get(watched).json()["clients"] != 1:
+                threading.Event().wait(0.01)
+        for _ in range(2):
+            wait_until_gone(http, create(http))
+        details = http.get(watched).json()
+        assert (details["clients"], details["idle_seconds"]) == (1, 0)
+    assert wait_until_gone(http, watched).status_code == 410

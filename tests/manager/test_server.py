@@ -21,6 +21,7 @@ from tests.manager.process import ManagerProcess
 from tests.processes import alive
 
 TOKEN = "s3cret-of-the-test"
+CELL = {"code": "1"}
 
 
 def serve(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,27 +70,43 @@ def test_a_signal_while_the_zygote_starts_leaves_no_process() -> None:
         assert alive(below) == set()
 
 
-def test_a_killed_manager_leaves_no_process() -> None:
-    with ManagerProcess() as manager, client_of(manager) as http:
-        session = http.post("/session").json()["session_id"]
-        with pytest.raises(httpx.ReadTimeout):
-            http.post(f"/session/{session}/execute", json={"code": "while 1: 0"}, timeout=0.3)
-        below = manager.descendants()
-        assert len(below) == 2
-        manager.stop(signal.SIGKILL)
-        wait_until_dead(below)
-
-
-def test_a_killed_manager_leaves_no_process_that_is_stopped() -> None:
-    with ManagerProcess() as manager, client_of(manager) as http:
-        session = http.post("/session").json()["session_id"]
-        http.post(f"/session/{session}/execute", json={"code": "1"})
-        while len(below := manager.descendants()) < 3:  # the zygote, the session and its standby
+def test_a_killed_manager_leaves_no_process_whatever_its_sessions_do() -> None:
+    """Busy ones, live copies, ones that are stopped, that lost their zygote, and that are ready."""
+    with (
+        ManagerProcess(environment={"RLM_KERNEL_POOL": "2"}) as manager,
+        client_of(manager) as http,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        orphans = [create(http) for _ in range(3)]
+        (zygote,) = manager.children()
+        os.kill(zygote, signal.SIGKILL)
+        originals = [create(http) for _ in range(3)]
+        for session in orphans + originals:
+            assert http.post(f"{session}/execute", json={"code": "x = 1"}).status_code == 200
+        copies = [copy_of(http, session) for session in originals]
+        busy = [*orphans[:2], *originals[:2], *copies[:2]]
+        for session in busy:
+            pool.submit(http.post, f"{session}/execute", json={"code": "while True: pass"})
+        while count_busy(http) < len(busy):
             threading.Event().wait(0.01)
-        for pid in below:
+        below = manager.descendants()
+        for pid in sorted(below)[::2]:
             os.kill(pid, signal.SIGSTOP)
         manager.stop(signal.SIGKILL)
         wait_until_dead(below)
+
+
+def create(http: httpx.Client) -> str:
+    return f"/session/{http.post('/session').json()['session_id']}"
+
+
+def copy_of(http: httpx.Client, session: str) -> str:
+    return f"/session/{http.post(f'{session}/fork').json()['session_id']}"
+
+
+def count_busy(http: httpx.Client) -> int:
+    sessions = http.get("/sessions").json()["sessions"]
+    return sum(session["status"] == "busy" for session in sessions)
 
 
 def test_the_end_of_its_input_stops_a_manager_that_was_told_so() -> None:
@@ -192,6 +209,22 @@ def test_a_dead_zygote_costs_nobody_anything() -> None:
         assert [answer.status_code for answer in created] == [201] * 4
         old = http.post(f"{session}/execute", json={"code": "x"})
         assert old.json()["result"] == "7"
+
+
+def test_sessions_that_outlive_their_zygote_are_reaped() -> None:
+    with ManagerProcess() as manager, client_of(manager) as http:
+        for _ in range(3):
+            http.post(f"/session/{http.post('/session').json()['session_id']}/execute", json=CELL)
+        (zygote,) = manager.children()
+        os.kill(zygote, signal.SIGKILL)
+        while zygote in manager.children():
+            threading.Event().wait(0.01)
+        assert len(manager.children()) >= 3
+        http.post("/session")
+        assert http.delete("/sessions").json() == {"deleted": 4}
+        while len(manager.descendants()) != 1:
+            threading.Event().wait(0.01)
+        assert manager.stop() == 0, manager.log()
 
 
 def test_a_session_that_is_killed_says_so_and_goes_on(

@@ -11,7 +11,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError
 
-from rlm_kernel.errors import RLMKernelError, TooManySessions
+from rlm_kernel.errors import RLMKernelError, TryLater
 from rlm_kernel.manager.faults import status_of
 
 
@@ -24,7 +24,7 @@ class Faults(JupyterHandler):
             self.set_status(status_of(error))
         elif isinstance(error, NoSuchKernel):
             self.set_status(501)
-        if isinstance(error, TooManySessions) and error.retry_after is not None:
+        if isinstance(error, TryLater) and error.retry_after is not None:
             self.set_header("Retry-After", str(error.retry_after))
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"message": _text(error, status_code), "reason": _reason(error)}))
