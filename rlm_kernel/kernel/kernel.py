@@ -78,8 +78,6 @@ class Kernel:
             executed=lambda status, seconds: self.on_executed(status, seconds),
             subshells=self._line,
         )
-        if forked_from:
-            self._service.untold_loss = forked_from._service.untold_loss
         self._shutdowns: set[asyncio.Task[None]] = set()
         self._closed = False
         self._said_goodbye = False

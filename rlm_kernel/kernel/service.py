@@ -21,7 +21,7 @@ from rlm_kernel.kernel.request import Request
 from rlm_kernel.kernel.sink import GuestSession
 from rlm_kernel.kernel.subshells import Subshells
 from rlm_kernel.kernel.usage import Usage
-from rlm_kernel.sandbox import Event, Reply, State
+from rlm_kernel.sandbox import Event, Reply
 
 GUEST_MESSAGES = COMM_MESSAGES | {
     "execute_request",
@@ -39,6 +39,11 @@ LOST_BEFORE = (
     "rlm-kernel: the session's process ended before this cell ran, and all variables of earlier "
     "cells are lost. This cell ran in a fresh process.\n"
 )
+ROLLED_BACK_BEFORE = (
+    "rlm-kernel: the session's process ended before this cell ran, which ran in a copy of it from "
+    "before. What the session did just before its end may be missing.\n"
+)
+LOSSES_BEFORE = {"lost": LOST_BEFORE, "rolled_back": ROLLED_BACK_BEFORE}
 LOSSES = {
     "lost": "rlm-kernel: the session's process ended while this cell ran, and all variables are "
     "lost. The next cell runs in a fresh process.\n",
@@ -54,9 +59,8 @@ log = logging.getLogger(__name__)
 class Service:
     """Answers requests, with the session where it takes one.
 
-    `emit` takes what the kernel has to say as if the running code had said it. `untold_loss` is
-    whether the variables were lost and no cell has been told. `executed` takes how a cell ended
-    and after how many seconds.
+    `emit` takes what the kernel has to say as if the running code had said it. `executed`
+    takes how a cell ended and after how many seconds.
     """
 
     def __init__(
@@ -70,7 +74,6 @@ class Service:
     ) -> None:
         self.ports: Mapping[str, int] = {}
         self.closing = False
-        self.untold_loss = False
         self._session = session
         self._mint = mint
         self._usage = Usage()
@@ -186,10 +189,8 @@ class Service:
         )
 
     async def _pass_on(self, request: Request) -> None:
-        """Answers with what the guest answers; a loss that this tells of is kept for a cell."""
-        reply = await self._ask_guest(request, request.content)
-        self.untold_loss |= reply.state == "lost"
-        content = reply.content
+        """Answers with what the guest answers."""
+        content = (await self._ask_guest(request, request.content)).content
         if request.message.kind == "comm_info_request" and content.get("status") != "ok":
             content = {"status": "ok", "comms": {}}
         self._reply(request, content)
@@ -198,14 +199,14 @@ class Service:
         asked = ExecuteContent.model_validate(request.content)
         started, clock = datetime.now(UTC), perf_counter()
         reply = await self._ask_guest(request, vars(asked))
-        state = self._told_state(request, reply)
+        self._tell_state(request, reply)
         status = reply.content.get("status", "error")
         seconds = perf_counter() - clock
         facts = {
             "started": started,
             "dependencies_met": True,
             "status": status,
-            "state": state,
+            "state": reply.state,
             "timed_out": reply.timed_out,
             "duration_ms": round(seconds * 1000, 3),
         }
@@ -215,19 +216,18 @@ class Service:
             self._publisher.drain()
             self._subshells.abort_behind(request)
 
-    def _told_state(self, request: Request, reply: Reply) -> State:
-        """What became of the session's variables, said as output of the cell if they are lost.
+    def _tell_state(self, request: Request, reply: Reply) -> None:
+        """Says as output of the cell what became of the session's variables, unless they are kept.
 
         A cell that died is shown its end as an error too; any other has shown its own.
         """
-        died = reply.state != "kept" and reply.content.get("ename") == DEATH
-        untold, self.untold_loss = self.untold_loss, False
-        state: State = "lost" if untold else reply.state
-        if state != "kept" and not self.closing:
-            self._say(request, LOSSES[state] if died else LOST_BEFORE)
+        if reply.state == "kept":
+            return
+        died = reply.content.get("ename") == DEATH
+        if not self.closing:
+            self._say(request, (LOSSES if died else LOSSES_BEFORE)[reply.state])
         if died:
             self._emit_error(request, reply.content)
-        return state
 
     def _say(self, request: Request, text: str) -> None:
         self._emit(Event("stream", request.id, {"name": "stderr", "text": text}))

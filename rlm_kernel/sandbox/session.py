@@ -20,6 +20,7 @@ from rlm_kernel.sandbox.limits import Limits
 from rlm_kernel.sandbox.observer import Observer
 from rlm_kernel.sandbox.output_meter import OutputMeter
 from rlm_kernel.sandbox.process import SessionProcess
+from rlm_kernel.sandbox.standby import Standby
 from rlm_kernel.sandbox.time_limit import TimeLimit, ran_longer_than
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ STANDBY_DELAY = 0.01
 """Seconds a session stands idle before it is copied: cells in quick succession pay nothing."""
 
 SHOWN_KIND = 80
+
+_LOST = "Its variables are lost."
 
 FILE_PATIENCE = 10.0
 """Seconds that a session between cells has to serve a piece of a file. One that is busy with a task
@@ -59,6 +62,7 @@ class Session:
         self._answer: tuple[str, str, asyncio.Future[Frame]] | None = None
         self._question: tuple[str, Any] | None = None
         self._standby_due: asyncio.TimerHandle | None = None
+        self._unsaved = False  # whether a file was put that no standby has
         self._background: set[asyncio.Task[Any]] = set()
         process.on_frame = self._take  # a copy's tasks may speak before it is asked anything
 
@@ -79,8 +83,7 @@ class Session:
     @property
     def has_standby(self) -> bool:
         """Whether a cell that is killed now would cost itself and no more."""
-        standby = self._incarnation.standby
-        return standby.ready and standby.cells_behind == 0
+        return self._incarnation.standby.knows_all
 
     async def request(
         self,
@@ -95,7 +98,8 @@ class Session:
 
         Requests are answered one at a time, in the order made. After `timeout` seconds, or those of
         the limits, the code is interrupted, and killed when it goes on; so is code whose request
-        is cancelled. Where the process was lost since the last request, the reply's state says so.
+        is cancelled. Where the process was lost since the last cell, the reply's state says so, and
+        so do those of other requests until a cell has.
         Raises SandboxClosed, and ZygoteError when a fresh process was needed and could not be had.
         """
         frame = Frame(kind, request_id, content, tuple(buffers))
@@ -107,7 +111,8 @@ class Session:
             interrupted = self._waiting.pop(request_id, False)
         if generation != self._generation:
             self._turn.release()
-            return Reply(_death("the session was restarted before this ran", "lost", 0), "lost")
+            reason = "the session was restarted before this ran"
+            return Reply(_death(reason, _LOST), "lost")
         self._running, self._heard, self._interrupted = request_id, True, interrupted
         self._meter.begin()
         reply: asyncio.Future[Reply] = self._loop.create_future()
@@ -121,9 +126,11 @@ class Session:
             raise
 
     def _ask_at_once(self, frame: Frame) -> asyncio.Future[Frame] | None:
-        """Has the process begin before its owner does anything else; None where there is none."""
+        """Has the process begin before its owner does anything else; None where it cannot yet."""
         incarnation = self._incarnation
-        return self._ask(incarnation.process, frame, "reply") if incarnation.is_living else None
+        if not incarnation.is_living or self._unsaved:
+            return None
+        return self._ask(incarnation.process, frame, "reply")
 
     async def _run(
         self,
@@ -135,6 +142,7 @@ class Session:
         """Sees a request to its end, whether or not anyone waits for the reply; ends its turn."""
         try:
             if answer is None:
+                await self._save()
                 answer = self._ask(await self._incarnation.living(), frame, "reply")
             outcome = await self._supervise(frame, timeout, answer)
             if not reply.done():
@@ -144,9 +152,16 @@ class Session:
                 reply.set_exception(error)
         finally:
             self._running = self._question = None
-            self._incarnation.standby.cells_behind += 1
+            self._incarnation.standby.miss_request(frame.kind)
             self._turn.release()
             self._renew_standby_soon()
+
+    async def _save(self) -> None:
+        """Has a standby know a file that was said to be there, before what may end the process."""
+        unsaved, self._unsaved = self._unsaved, False
+        if unsaved and self._limits.standby:
+            with contextlib.suppress(OSError):  # it stands not still, or has ended
+                await self._incarnation.renew_standby()
 
     async def _supervise(
         self, frame: Frame, timeout: float | None, answer: asyncio.Future[Frame]
@@ -161,17 +176,20 @@ class Session:
             with time_limit:
                 content = (await answer).content
         except _ProcessEndedError as end:
-            return await self._outlive(end, time_limit.exceeded)
+            return await self._outlive(frame.kind, end, time_limit.exceeded)
         if time_limit.exceeded:
             content = _explained(content, time_limit.exceeded)
-        return Reply(content, self._tell(), bool(time_limit.exceeded), time_limit.exceeded)
+        return Reply(
+            content, self._tell(frame.kind), bool(time_limit.exceeded), time_limit.exceeded
+        )
 
-    async def _outlive(self, end: _ProcessEndedError, overrun: str) -> Reply:
+    async def _outlive(self, kind: str, end: _ProcessEndedError, overrun: str) -> Reply:
         """What a request is answered whose process ended."""
-        behind = self._incarnation.standby.cells_behind
+        back = _way_back(self._incarnation.standby, kind)
         await self._incarnation.fall_back()
-        state = self._tell()
-        return Reply(_death(str(end), state, behind), state, bool(overrun), overrun)
+        state = self._tell(kind)
+        death = _death(str(end), _LOST if state == "lost" else back)
+        return Reply(death, state, bool(overrun), overrun)
 
     def _stop(
         self, frame: Frame, timeout: float | None, answer: asyncio.Future[Frame], overrun: str
@@ -188,9 +206,10 @@ class Session:
             text = f"rlm-kernel: this cell {overrun} and is interrupted\n"
             self._pass_on(Event("stream", frame.request_id, {"name": "stderr", "text": text}))
 
-    def _tell(self) -> State:
-        """What became of the variables; where nobody hears it, the next request tells it again."""
-        return self._incarnation.tell() if self._heard else self._incarnation.untold
+    def _tell(self, kind: str) -> State:
+        """What became of the variables; told again until a cell tells it to somebody who hears."""
+        is_told = self._heard and kind == "execute_request"
+        return self._incarnation.tell() if is_told else self._incarnation.untold
 
     async def _put_down(self, request_id: str, outcome: asyncio.Future[Any], reason: str) -> None:
         """Interrupts a request, and kills its process where it has no outcome soon after."""
@@ -258,6 +277,9 @@ class Session:
             process = await self._incarnation.living()
             # The guest never sees this id, so its code cannot write the answer.
             frame = Frame(kind, secrets.token_hex(), content, (data,))
+            if kind == "put_file":
+                self._incarnation.standby.miss_file()
+                self._unsaved = True
             path = shown(content["path"])
             try:
                 return await asyncio.wait_for(
@@ -391,8 +413,8 @@ def _explained(content: dict[str, Any], overrun: str) -> dict[str, Any]:
     return {**content, "evalue": f"the cell {overrun}"}
 
 
-def _death(reason: str, state: State, cells_behind: int) -> dict[str, Any]:
-    evalue = f"the session's process is gone: {reason}. {_consequence(state, cells_behind)}"
+def _death(reason: str, consequence: str) -> dict[str, Any]:
+    evalue = f"the session's process is gone: {reason}. {consequence}"
     return {
         "status": "error",
         "ename": "SessionDied",
@@ -401,9 +423,13 @@ def _death(reason: str, state: State, cells_behind: int) -> dict[str, Any]:
     }
 
 
-def _consequence(state: State, cells_behind: int) -> str:
-    if state == "lost":
-        return "Its variables are lost."
-    if cells_behind == 0:
-        return "It is back in the state before this cell."
-    return f"It is back in the state before the last {cells_behind + 1} cells, this one included."
+def _way_back(standby: Standby, kind: str) -> str:
+    """What falling back to the standby costs, where a request of this kind ended its process."""
+    is_cell = kind == "execute_request"
+    cells = standby.cells_behind + is_cell
+    if cells <= 1:
+        before = f"this {'cell' if is_cell else 'request'}" if cells == is_cell else "the last cell"
+    else:
+        before = f"the last {cells} cells{', this one included' if is_cell else ''}"
+    files = ", and before files that were put since" if standby.files_behind else ""
+    return f"It is back in the state before {before}{files}."

@@ -8,10 +8,12 @@ from rlm_kernel.sandbox.process import SessionProcess
 
 
 class Standby:
-    """At most one process, and how many cells ran since it was copied."""
+    """At most one process, and what it does not know: cells that ran, and files that were put."""
 
     def __init__(self) -> None:
         self.cells_behind = 0
+        self.files_behind = False
+        self._current = False
         self._process: SessionProcess | None = None
         self._ending: set[asyncio.Future[str]] = set()
 
@@ -19,10 +21,25 @@ class Standby:
     def ready(self) -> bool:
         return self._process is not None and not self._process.ended.done()
 
+    @property
+    def knows_all(self) -> bool:
+        """Whether it is there, and nothing has been asked of the session since it was copied."""
+        return self.ready and self._current
+
     def keep(self, process: SessionProcess) -> None:
         """Keeps this copy in place of the one before."""
         self.drop()
-        self._process, self.cells_behind = process, 0
+        self._process = process
+        self.cells_behind, self.files_behind, self._current = 0, False, True
+
+    def miss_request(self, kind: str) -> None:
+        """The session has answered a request of this kind."""
+        self._current = False
+        self.cells_behind += kind == "execute_request"
+
+    def miss_file(self) -> None:
+        """The session is given a file."""
+        self._current, self.files_behind = False, True
 
     async def take(self) -> SessionProcess | None:
         """Gives the copy away, awake; nothing where there is none, or it has ended."""

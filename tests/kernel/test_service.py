@@ -221,6 +221,38 @@ def test_a_session_with_a_standby_goes_on_as_it_was_before(
         assert peer.execute("print(kept)").text("stdout") == "1\n"
 
 
+@pytest.mark.parametrize("between", [(), ("is_complete_request",)])
+def test_a_session_that_went_back_between_two_cells_says_that_it_did(
+    loop: LoopThread, zygote: Zygote, between: tuple[str, ...]
+) -> None:
+    async def with_standby() -> Session:
+        return Session(zygote, Limits(), await zygote.fork())
+
+    session = loop.run(with_standby())
+    with closing(Served(loop, session)) as served, Peer(served.connection) as peer:
+        peer.execute("kept = 1")
+        while not session.has_standby:
+            time.sleep(0.005)
+        pid = session.pid
+        os.kill(pid, 9)
+        wait_until_gone([pid])
+        for kind in between:
+            peer.ask(kind, {"code": "1"})
+        done = peer.execute("print(kept)")
+        assert (done.reply["metadata"]["state"], done.text("stdout")) == ("rolled_back", "1\n")
+        assert "ran in a copy" in done.text("stderr")
+        assert "lost" not in done.text("stderr")
+
+
+def test_a_loss_is_not_told_to_the_session_after_a_restart(served: Served, peer: Peer) -> None:
+    os.kill(served.session.pid, 9)
+    wait_until_gone([served.session.pid])
+    peer.ask("is_complete_request", {"code": "1"})
+    served.loop.run(served.kernel.restart())
+    done = peer.execute("1")
+    assert (done.reply["metadata"]["state"], done.text("stderr")) == ("kept", "")
+
+
 def test_a_session_process_killed_from_outside_ends_its_cell(served: Served, peer: Peer) -> None:
     running = peer.start("print('running')\nwhile True: pass")
     peer.await_text("running")

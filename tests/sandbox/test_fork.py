@@ -10,6 +10,7 @@ import signal
 import pytest
 
 from rlm_kernel.sandbox import Limits, Sandbox, Zygote
+from rlm_kernel.sandbox.incarnation import Incarnation
 from rlm_kernel.sandbox.process import SessionProcess
 from tests.processes import alive, children_of, until_ended
 from tests.sandbox.sessions import own_zygote, run, session, until_standby
@@ -82,6 +83,50 @@ async def test_cells_that_a_standby_does_not_know_are_counted(
         assert killed.state == "rolled_back"
         assert "before the last 3 cells" in killed.error.evalue
         assert (await run(one, "x")).result == "0"
+
+
+async def test_other_requests_are_not_counted_as_cells(
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with session(zygote) as one:
+        await run(one, "x = 0")
+        await until_standby(one)
+        monkeypatch.setattr("rlm_kernel.sandbox.session.STANDBY_DELAY", 3600)
+        await one.request("is_complete_request", {"code": "1"}, request_id="other")
+        assert not one.has_standby
+        killed = await run(one, "import os; os._exit(1)")
+        assert killed.error is not None
+        assert "before this cell" in killed.error.evalue
+
+
+async def test_a_file_that_was_put_just_before_is_there_after_a_cell_that_is_killed(
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlm_kernel.sandbox.session.STANDBY_DELAY", 3600)
+    async with session(zygote) as one:
+        await run(one, "x = 1")
+        await one.put_file("new", b"content")
+        killed = await run(one, "import os; os._exit(1)")
+        assert killed.error is not None
+        assert killed.error.evalue.endswith("It is back in the state before this cell.")
+        assert (await run(one, "x, open('new').read()")).result == "(1, 'content')"
+
+
+async def test_a_file_that_no_standby_knows_is_said_to_be_gone(
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(self: Incarnation) -> None:
+        raise ConnectionError
+
+    async with session(zygote) as one:
+        await run(one, "x = 1")
+        await until_standby(one)
+        monkeypatch.setattr(Incarnation, "renew_standby", fail)
+        await one.put_file("new", b"content")
+        killed = await run(one, "import os; os._exit(1)")
+        assert killed.error is not None
+        assert killed.error.evalue.endswith("this cell, and before files that were put since.")
+        assert (await run(one, "import os; x, os.path.exists('new')")).result == "(1, False)"
 
 
 async def test_a_session_that_dies_between_two_cells_comes_back_and_says_so(zygote: Zygote) -> None:
