@@ -132,7 +132,8 @@ class Kernel:
                 self._session.interrupt(request.id)
             raise
         finally:
-            self._line.discard(request)
+            if self._line.discard(request):
+                self._origins.end(request.id)
             origin.client, origin.observer = Nobody(), None
 
     async def in_turn(self, work: Callable[[], Awaitable[Result]]) -> Result:
@@ -156,8 +157,7 @@ class Kernel:
         if channel == "stdin":
             self._questions.answer(message, client)
             return
-        request_id = self._origins.add(Origin(message.header, client))
-        request = Request(request_id, channel, message, client)
+        request = Request("", channel, message, client)  # an id is for what the session may get
         if message.kind == "interrupt_request":
             self._service.interrupt(request)
         elif message.kind == "shutdown_request":
@@ -172,10 +172,12 @@ class Kernel:
         self._questions.abandon(client)
 
     def _put(self, request: Request) -> None:
+        request.id = self._origins.add(Origin(request.header, request.client))
         try:
             self._line.put(request)
         except SubshellError as error:
             self._service.refuse(request, error)
+            self._origins.end(request.id)
 
     def interrupt(self) -> None:
         """Raises KeyboardInterrupt in the running cell, or the one about to run, if any."""
@@ -211,6 +213,7 @@ class Kernel:
         self.last_activity = datetime.now(UTC)
         await self._service.serve(request)
         self._questions.end(request.id)
+        self._origins.end(request.id)
         self.last_activity = datetime.now(UTC)
 
     def _on_event(self, event: Event) -> None:

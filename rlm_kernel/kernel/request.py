@@ -64,27 +64,34 @@ class Request:
 
 
 class Origins:
-    """Remembers the latest requests, so that late output finds the message that caused it.
+    """Remembers requests until they end, and the latest of those that did for their late output.
 
     Those that come `after` others have none of their ids, which tasks of a forked session may use.
     """
 
     def __init__(self, limit: int = REMEMBERED_ORIGINS, *, after: Origins | None = None) -> None:
         self._limit = limit
-        self._origins: OrderedDict[str, Origin] = OrderedDict()
+        self._open: dict[str, Origin] = {}
+        self._ended: OrderedDict[str, Origin] = OrderedDict()
         self._last: int = 0 if after is None else after._last
 
     def add(self, origin: Origin) -> str:
         """The id under which the origin is remembered."""
         self._last += 1
         request_id = str(self._last)
-        self._origins[request_id] = origin
-        if len(self._origins) > self._limit:
-            self._origins.popitem(last=False)
+        self._open[request_id] = origin
         return request_id
 
+    def end(self, request_id: str) -> None:
+        """The request was answered, or will never be served."""
+        origin = self._open.pop(request_id, None)
+        if origin is not None:
+            self._ended[request_id] = origin
+        if len(self._ended) > self._limit:
+            self._ended.popitem(last=False)
+
     def get(self, request_id: str) -> Origin | None:
-        return self._origins.get(request_id)
+        return self._open.get(request_id) or self._ended.get(request_id)
 
 
 class RequestLine:
@@ -120,10 +127,13 @@ class RequestLine:
             first.interrupted = True
         return first is not None
 
-    def discard(self, request: Request) -> None:
-        """Takes a request out of the line; one that is being served stays."""
-        if request in self._waiting:
+    def discard(self, request: Request) -> bool:
+        """Takes a request out of the line, and says whether it was there: one that is being served
+        stays."""
+        is_waiting = request in self._waiting
+        if is_waiting:
             self._waiting.remove(request)
+        return is_waiting
 
     def abort(self, client: Client | None = None) -> None:
         """Marks what `client`, or everyone, has waiting in line to be executed as aborted."""

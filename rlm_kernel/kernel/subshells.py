@@ -63,10 +63,10 @@ class Subshells:
         """Puts a request in the line that its header names. Raises SubshellError."""
         self._context.copy().run(self._line_of(request).put, request)
 
-    def discard(self, request: Request) -> None:
-        """Takes a request out of its line; one that is being served stays."""
-        for line in self._all():
-            line.discard(request)
+    def discard(self, request: Request) -> bool:
+        """Takes a request out of its line, and says whether it was there: one that is being served
+        stays."""
+        return any(line.discard(request) for line in self._all())
 
     def interrupt_next(self) -> bool:
         """Interrupts what is about to be served and not yet with the session, if anything is."""

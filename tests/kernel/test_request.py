@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from rlm_kernel.kernel.message import Mint
-from rlm_kernel.kernel.request import Origin, Origins, Request, RequestLine
+from rlm_kernel.kernel.request import REMEMBERED_ORIGINS, Origin, Origins, Request, RequestLine
+from rlm_kernel.sandbox import Event
 from tests.kernel.conftest import Served
 from tests.kernel.peer import Peer
 from tests.kernel.recording import RecordingClient
@@ -79,11 +80,33 @@ def test_cells_of_all_clients_run_in_the_order_in_which_they_came(served: Served
     )
 
 
-def test_the_oldest_origins_are_forgotten() -> None:
+def test_the_oldest_origins_are_forgotten_of_requests_that_have_ended() -> None:
     origins = Origins(limit=2)
     client, header = RecordingClient(), Mint().header("execute_request")
-    ids = [origins.add(Origin(header, client)) for _ in range(3)]
-    assert [origins.get(request_id) is not None for request_id in ids] == [False, True, True]
+    ids = [origins.add(Origin(header, client)) for _ in range(5)]
+    for request_id in ids[1:4]:
+        origins.end(request_id)
+    known = [origins.get(request_id) is not None for request_id in ids]
+    assert known == [True, False, True, True, True]
+
+
+def test_a_running_cell_keeps_its_output_whatever_else_is_asked(served: Served) -> None:
+    kernel, texts = served.kernel, list[str]()
+
+    def observe(event: Event) -> None:
+        if event.kind == "stream":
+            texts.append(event.content["text"])
+        if texts == ["before\n"]:
+            for _ in range(REMEMBERED_ORIGINS + 1):
+                message = kernel.mint.message("kernel_info_request", {})
+                kernel.handle("control", message, RecordingClient())
+            kernel.interrupt()
+
+    code = "try:\n    print('before')\n    while True: pass\n" + (
+        "except KeyboardInterrupt:\n    print('after')"
+    )
+    served.loop.run(kernel.execute(code, observe=observe))
+    assert texts == ["before\n", "after\n"]
 
 
 def test_a_request_that_breaks_its_server_does_not_hold_up_the_others(
