@@ -16,13 +16,21 @@ Answer = Callable[[str, bool], str]
 class Answerer:
     """One question at a time; of those that come meanwhile only the newest is asked after it.
 
-    EOFError and KeyboardInterrupt of the function interrupt the code that asked.
+    EOFError and KeyboardInterrupt of the function interrupt the code that asked. So does any other
+    exception, which is given to `fail` on the loop.
     """
 
-    def __init__(self, loop: LoopThread, session: Session, answer: Answer) -> None:
+    def __init__(
+        self,
+        loop: LoopThread,
+        session: Session,
+        answer: Answer,
+        fail: Callable[[BaseException], None],
+    ) -> None:
         self._loop = loop
         self._session = session
         self._answer = answer
+        self._fail = fail
         self._lock = threading.Lock()
         self._next: Event | None = None
         self._asking = False
@@ -42,6 +50,8 @@ class Answerer:
                 value = self._answer(content["prompt"], content["password"])
             except (EOFError, KeyboardInterrupt):
                 self._loop.call_soon(self._session.interrupt)
+            except BaseException as error:
+                self._loop.call_soon(self._fail, error)
             else:
                 self._loop.call_soon(self._session.answer_input, value, content.get("question"))
 

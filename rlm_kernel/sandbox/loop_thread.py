@@ -22,18 +22,21 @@ class LoopThread:
         self._thread.start()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Starts a coroutine; its outcome comes through the future."""
+        """Starts a coroutine; its outcome comes through the future, for other threads to wait for.
+
+        Raises SandboxError on the loop's own thread, where waiting would be for ever.
+        """
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise SandboxError("this waits for the event loop, and was called on it")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine to its end and gives its result.
 
         An exception in the waiting thread, say KeyboardInterrupt, cancels the coroutine. Raises
-        SandboxError on the loop's own thread, where waiting would be for ever.
+        SandboxError as `submit` does.
         """
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise SandboxError("this waits for the event loop, and was called on it")
         future = self.submit(coroutine)
         try:
             return future.result()

@@ -61,15 +61,20 @@ class Sandbox:
         result says whether the variables are still there. `on_event` is called with each event
         as it happens, and `on_input` answers `input()`, both in a thread of the sandbox's.
         A KeyboardInterrupt of the caller interrupts the code, and so does an exception of
-        `on_event`, which is raised here.
+        `on_event` or `on_input`, which is raised here. SandboxError when called by `on_event`.
         """
-        running = self._host.loop.submit(self._execute(code, timeout, on_event, on_input))
+        failures: list[BaseException] = []
+        execution = self._execute(code, timeout, on_event, on_input, failures)
+        running = self._host.loop.submit(execution)
         try:
-            return running.result()
+            result = running.result()
         except KeyboardInterrupt:
             self.interrupt()
             _finish(running)
             raise
+        if failures:  # not raised on the loop, which a SystemExit would end
+            raise failures[0]
+        return result
 
     async def _execute(
         self,
@@ -77,23 +82,27 @@ class Sandbox:
         timeout: float | None,
         on_event: Callable[[Event], None] | None,
         on_input: Answer | None,
+        failures: list[BaseException],
     ) -> ExecutionResult:
         session, capture = self._living(), Capture()
-        failures: list[Exception] = []
+
+        def fail(error: BaseException) -> None:
+            failures.append(error)
+            session.interrupt()
+
         listeners: list[Callable[[Event], None]] = [capture]
         if on_event is not None:
             listeners.append(on_event)
         if on_input is not None:
-            answerer = Answerer(self._host.loop, session, on_input)
+            answerer = Answerer(self._host.loop, session, on_input, fail)
             listeners.append(lambda e: answerer(e) if e.kind == "input_request" else None)
 
         def take(event: Event) -> None:
             try:
                 for listener in listeners:
                     listener(event)
-            except Exception as error:
-                failures.append(error)
-                session.interrupt()
+            except BaseException as error:
+                fail(error)
 
         session.on_event = take
         content = {"code": code, "allow_stdin": on_input is not None}
@@ -102,8 +111,6 @@ class Sandbox:
         reply: Reply = await session.request(
             "execute_request", content, request_id=request_id, timeout=timeout
         )
-        if failures:
-            raise failures[0]
         return capture.result(reply, (time.perf_counter() - started) * 1000)
 
     def interrupt(self) -> None:
