@@ -47,7 +47,7 @@ class Asker:
             reply = self._link.receive("input_reply")
             asked_here = reply.request_id == current_request.get()
             if asked_here and reply.content.get("question", number) == number:
-                return str(reply.content.get("value", ""))
+                return b"".join(reply.buffers).decode(errors="surrogatepass")
 
     def input(self, prompt: object = "", /) -> str:
         """The built-in `input`."""

@@ -73,9 +73,13 @@ class BootingSession:
         else:
             self._interrupted.set()
 
-    def answer_input(self, value: str) -> None:
+    def answer_input(self, value: str, question: object = None) -> None:
         if self._session is not None:
-            self._session.answer_input(value)
+            self._session.answer_input(value, question)
+
+    def refuse_input(self, error: dict[str, str], question: object = None) -> None:
+        if self._session is not None:
+            self._session.refuse_input(error, question)
 
     async def restart(self) -> None:
         if self._session is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from rlm_kernel.kernel.contents import InputContent
-from rlm_kernel.kernel.message import Content, Message, Mint
+from rlm_kernel.kernel.message import Message, Mint
 from rlm_kernel.kernel.request import Origin
 from rlm_kernel.kernel.sink import Client, GuestSession
 from rlm_kernel.sandbox import Event
@@ -22,9 +21,8 @@ class Question:
     """A question that waits for its answer."""
 
     message_id: str
-    request_id: str
     client: Client
-    content: Content
+    event: Event
 
 
 class Questions:
@@ -34,17 +32,18 @@ class Questions:
         self._session = session
         self._mint = mint
         self._open: Question | None = None
+        self._refused: str | None = None
 
     def ask(self, event: Event, origin: Origin | None) -> None:
         """Sends the question on; when it can reach nobody, the code that asked is told so."""
         if origin is None:
-            self._refuse(event.content)
+            self._refuse(event)
             return
         message = self._mint.message("input_request", event.content, origin.header)
-        self._open = Question(message.id, event.request_id, origin.client, event.content)
+        self._open = Question(message.id, origin.client, event)
         if not origin.client.send("stdin", message):
             self._open = None
-            self._refuse(event.content)
+            self._refuse(event)
 
     def answer(self, message: Message, client: Client) -> None:
         """Takes an answer from the client that was asked; any other is dropped."""
@@ -58,18 +57,18 @@ class Questions:
             log.warning("dropped an input_reply whose value is not a string")
             return
         self._open = None
-        self._session.answer_input(value)
+        self._session.answer_input(value, question.event.content.get("question"))
 
     def abandon(self, client: Client) -> None:
         """Tells the code that asked this client that it will get no answer."""
         question = self._open
         if question is not None and question.client == client:
             self._open = None
-            self._refuse(question.content)
+            self._refuse(question.event)
 
     def end(self, request_id: str) -> None:
         """Forgets the question of a request that has ended without an answer."""
-        if self._open is not None and self._open.request_id == request_id:
+        if self._open is not None and self._open.event.request_id == request_id:
             self._open = None
 
     @staticmethod
@@ -80,11 +79,10 @@ class Questions:
             return True
         return parent.get("msg_id") == question.message_id
 
-    def _refuse(self, content: Content) -> None:
-        """A host call fails with an error; plain input can only be ended by an interrupt."""
-        log.warning("nobody can be asked: %s", str(content.get("prompt", ""))[:80])
-        if "host_call" in content:
-            error = {"ename": "StdinNotImplementedError", "evalue": "nobody answers host calls"}
-            self._session.answer_input(json.dumps({"error": error}))
-        else:
-            self._session.interrupt()
+    def _refuse(self, event: Event) -> None:
+        """Says it once for a request, whose code may ask any number of times."""
+        level = logging.DEBUG if event.request_id == self._refused else logging.WARNING
+        self._refused = event.request_id
+        log.log(level, "nobody can be asked: %s", str(event.content.get("prompt", ""))[:80])
+        error = {"ename": "StdinNotImplementedError", "evalue": "nobody answers host calls"}
+        self._session.refuse_input(error, event.content.get("question"))

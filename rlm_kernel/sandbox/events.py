@@ -68,6 +68,8 @@ def is_event(kind: str, content: Mapping[str, Any]) -> bool:
         return False
     if kind == "stream":
         return content["name"] in _STREAMS
+    if kind == "input_request":
+        return type(content.get("question", 0)) is int
     return kind != "error" or _has_text(content["traceback"])
 
 

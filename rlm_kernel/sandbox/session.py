@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -60,7 +61,7 @@ class Session:
         self._waiting: dict[str, bool] = {}  # requests in order, and whether they were interrupted
         self._heard = True
         self._answer: tuple[str, str, asyncio.Future[Frame]] | None = None
-        self._question: tuple[str, Any] | None = None
+        self._question: Event | None = None
         self._standby_due: asyncio.TimerHandle | None = None
         self._unsaved = False  # whether a file was put that no standby has
         self._background: set[asyncio.Task[Any]] = set()
@@ -236,14 +237,45 @@ class Session:
         """Answers the open question of the running cell.
 
         `question`, from the content of the `input_request`, tells it from an earlier one, whose
-        answer is dropped.
+        answer is dropped. An answer that is too large to be sent is refused.
         """
-        if self._question is None or question not in (None, self._question[1]):
+        asked = self._take_question(question)
+        if asked is None:
             return
-        (request_id, number), self._question = self._question, None
-        self._meter.answered()
-        content = {"value": value, "question": number}
-        self._incarnation.process.send(Frame("input_reply", request_id, content))
+        try:
+            self._send_answer(asked, value)
+        except FrameError as error:
+            self._refuse(asked, {"ename": "ValueError", "evalue": f"the answer: {error}"})
+        else:
+            self._meter.answered()
+
+    def refuse_input(self, error: dict[str, str], question: object = None) -> None:
+        """Has the open question of the running cell fail.
+
+        A host call raises `error`, its `ename` and `evalue`; `input()` can only be interrupted.
+        """
+        asked = self._take_question(question)
+        if asked is not None:
+            self._refuse(asked, error)
+
+    def _take_question(self, question: object) -> Event | None:
+        asked = self._question
+        if asked is None or question not in (None, asked.content.get("question")):
+            return None
+        self._question = None
+        return asked
+
+    def _refuse(self, asked: Event, error: dict[str, str]) -> None:
+        # The meter has no part in it: nobody is there whose answers would pace the questions.
+        if "host_call" in asked.content:
+            self._send_answer(asked, json.dumps({"error": error}))
+        else:
+            self.interrupt(asked.request_id)
+
+    def _send_answer(self, asked: Event, value: str) -> None:
+        content = {"question": asked.content.get("question")}
+        data = value.encode(errors="surrogatepass")
+        self._incarnation.process.send(Frame("input_reply", asked.request_id, content, (data,)))
 
     async def put_file(self, path: str, data: bytes) -> None:
         """Writes a file of the session, its folders made; relative paths start at its home.
@@ -362,7 +394,7 @@ class Session:
         if event.kind == "input_request":
             if event.request_id != self._running:
                 return
-            self._question = (event.request_id, event.content.get("question"))
+            self._question = event
         if self.on_event is not None:
             try:
                 self.on_event(event)

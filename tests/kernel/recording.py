@@ -26,6 +26,8 @@ class RecordingSession:
         self.on_event: Callable[[Event], None] | None = None
         self.requests: list[tuple[str, Content]] = []
         self.answers: list[str] = []
+        self.answered: list[object] = []
+        self.refusals: list[dict[str, str]] = []
         self.interrupts = 0
         self.restarts = 0
         self.closed = False
@@ -46,8 +48,12 @@ class RecordingSession:
     def interrupt(self, request_id: str | None = None) -> None:
         self.interrupts += 1
 
-    def answer_input(self, value: str) -> None:
+    def answer_input(self, value: str, question: object = None) -> None:
         self.answers.append(value)
+        self.answered.append(question)
+
+    def refuse_input(self, error: dict[str, str], question: object = None) -> None:
+        self.refusals.append(error)
 
     async def restart(self) -> None:
         self.restarts += 1

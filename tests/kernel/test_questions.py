@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 
@@ -13,6 +14,7 @@ from rlm_kernel.sandbox import Event
 from tests.kernel.conftest import Served
 from tests.kernel.peer import Peer
 from tests.kernel.recording import RecordingClient, RecordingSession
+from tests.sandbox.test_forgery import FORGE
 
 HOST_CALL = "from rlm_kernel.guest import host\nhost.call('llm_query', {'prompt': 'hi'})"
 
@@ -103,14 +105,50 @@ def test_an_answer_that_is_not_a_string_leaves_the_question_open() -> None:
     assert session.answers == ["3"]
 
 
-def test_a_question_that_reaches_nobody_interrupts_the_code() -> None:
-    session = RecordingSession()
-    Questions(session, Mint()).ask(Event("input_request", "1", {"prompt": "?"}), None)
-    assert session.interrupts == 1
+def test_an_answer_is_for_the_question_that_was_asked() -> None:
+    session, client, mint = RecordingSession(), RecordingClient(), Mint()
+    questions = Questions(session, mint)
+    questions.ask(Event("input_request", "1", {"prompt": "?", "question": 7}), Origin({}, client))
+    questions.answer(mint.message("input_reply", {"value": "yes"}), client)
+    assert (session.answers, session.answered) == (["yes"], [7])
 
 
-def test_a_host_call_that_reaches_nobody_fails() -> None:
+def test_a_question_that_reaches_nobody_is_refused_and_told_of_once_for_its_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     session = RecordingSession()
-    content = {"prompt": "?", "host_call": {"name": "f", "args": {}}}
-    Questions(session, Mint()).ask(Event("input_request", "1", content), None)
-    assert json.loads(session.answers[0])["error"]["ename"] == "StdinNotImplementedError"
+    questions = Questions(session, Mint())
+    with caplog.at_level(logging.INFO):
+        for request in ("1", "1", "1", "2"):
+            questions.ask(Event("input_request", request, {"prompt": "?"}), None)
+    assert [error["ename"] for error in session.refusals] == ["StdinNotImplementedError"] * 4
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "ename"), [(HOST_CALL, "HostCallError"), ("input()", "KeyboardInterrupt")]
+)
+def test_code_that_asks_although_nobody_can_be_asked_fails(
+    served: Served, code: str, ename: str
+) -> None:
+    unasked = "from rlm_kernel.guest.asking import stdin_allowed\nstdin_allowed.set(True)\n"
+    result = served.loop.run(served.kernel.execute(unasked + code))
+    assert result.error is not None
+    assert (result.error.ename, result.state) == (ename, "kept")
+
+
+def test_questions_that_nobody_answers_are_held_to_a_limit(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+    refuse = served.session.refuse_input
+
+    def count(error: dict[str, str], question: object = None) -> None:
+        refused.append(error["ename"])
+        refuse(error, question)
+
+    monkeypatch.setattr(served.session, "refuse_input", count)
+    question = "{'prompt': 'x' * 1_000_000, 'password': False, 'host_call': {}}"
+    flood = f"{FORGE}for n in range(40): forge('input_request', me, {question})"
+    served.loop.run(served.kernel.execute(flood))
+    assert 0 < len(refused) < 20

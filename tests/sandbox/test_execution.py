@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rlm_kernel.errors import SandboxError
 from rlm_kernel.sandbox import Event, Sandbox
 
 
@@ -220,3 +221,48 @@ def test_the_reason_of_a_failure_is_told_also_where_no_traceback_is(shared_box: 
     error = shared_box.execute("%no_such_magic").error
     assert error is not None
     assert error.ename == "UsageError"
+
+
+def test_an_answer_may_be_as_large_as_a_frame(shared_box: Sandbox) -> None:
+    answer = "é" * (10 << 20)
+    result = shared_box.execute("len(input())", on_input=lambda prompt, secret: answer)
+    assert result.result == str(10 << 20)
+
+
+def test_an_answer_larger_than_a_frame_interrupts_the_code(shared_box: Sandbox) -> None:
+    result = shared_box.execute("input()", on_input=lambda prompt, secret: "x" * (65 << 20))
+    assert result.error is not None
+    assert (result.error.ename, result.state) == ("KeyboardInterrupt", "kept")
+
+
+def test_an_answer_larger_than_a_frame_fails_a_host_call(shared_box: Sandbox) -> None:
+    code = "from rlm_kernel.guest import host\nhost.call('f', {})"
+    result = shared_box.execute(code, on_input=lambda prompt, secret: "x" * (65 << 20))
+    assert result.error is not None
+    assert "over the limit" in result.error.evalue
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
+def test_what_on_input_raises_ends_the_code_and_is_raised(
+    shared_box: Sandbox, error: type[BaseException]
+) -> None:
+    def fail(prompt: str, secret: bool) -> str:
+        raise error
+
+    with pytest.raises(error):
+        shared_box.execute("input()", on_input=fail)
+    assert shared_box.execute("1").result == "1"
+
+
+def test_what_on_event_raises_does_not_end_the_loop(shared_box: Sandbox) -> None:
+    def fail(event: Event) -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        shared_box.execute("1", on_event=fail)
+    assert shared_box.execute("1").result == "1"
+
+
+def test_a_listener_cannot_execute_and_is_told_so(shared_box: Sandbox) -> None:
+    with pytest.raises(SandboxError, match="event loop"):
+        shared_box.execute("1", on_event=lambda event: print(shared_box.execute("2")))

@@ -25,6 +25,7 @@ FORGE = (
         "'reply', me, {'status': 'error'}",
         "'reply', me, {}",
         "'input_request', me, {'prompt': 1, 'password': False}",
+        "'input_request', me, {'prompt': '', 'password': False, 'question': []}",
     ],
 )
 def test_a_frame_of_a_wrong_form_ends_its_session_alone(box: Sandbox, frame: str) -> None:
