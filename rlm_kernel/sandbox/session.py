@@ -33,6 +33,8 @@ SHOWN_KIND = 80
 
 _LOST = "Its variables are lost."
 
+FILE_CHANGES = frozenset({"put_file", "remove_file"})
+
 FILE_PATIENCE = 10.0
 """Seconds that a session between cells has to serve a piece of a file. One that is busy with a task
 of its own which never ends must not hold up all that its owner asks after it."""
@@ -309,7 +311,7 @@ class Session:
             process = await self._incarnation.living()
             # The guest never sees this id, so its code cannot write the answer.
             frame = Frame(kind, secrets.token_hex(), content, (data,))
-            if kind == "put_file":
+            if kind in FILE_CHANGES:
                 self._incarnation.standby.miss_file()
                 self._unsaved = True
             path = shown(content["path"])
