@@ -14,7 +14,8 @@ from rlm_kernel.guest.frames import Frame, FrameDecoder, encoded
 from rlm_kernel.guest.interrupts import Interrupts
 
 DEVICE = "/dev/owner"
-READ_BYTES = 1 << 20
+READ_BYTES = WRITE_BYTES = 1 << 20
+"""What the device gives at once, and takes of each of the buffers of one call."""
 
 SIGNAL_IN_MILLISECONDS = 1
 """An ioctl of the device: SIGPROF to the session once, after so many milliseconds."""
@@ -56,9 +57,10 @@ class Link:
         """Sends a frame, whose content is JSON, and says how many bytes it took."""
         data = memoryview(encoded(kind, request_id, content, buffers))
         size = len(data)
+        # In one call: between two, the handler of a signal might send a frame into this one.
+        pieces = [data[start : start + WRITE_BYTES] for start in range(0, size, WRITE_BYTES)]
         with self._interrupts:
-            while data:
-                data = data[os.write(self._file, data) :]
+            os.writev(self._file, pieces)
         return size
 
     def wait(self, timeout: float | None) -> None:

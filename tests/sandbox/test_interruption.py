@@ -247,3 +247,16 @@ def test_an_answer_that_nobody_waits_for_does_not_keep_the_loop_busy(box: Sandbo
         "link.wait = counted\nawait asyncio.sleep(0.2)\nturns < 20"
     )
     assert box.execute(code).result == "True"
+
+
+def test_the_handler_of_a_signal_may_print_while_something_large_is_displayed(box: Sandbox) -> None:
+    box.execute("import signal; signal.signal(signal.SIGPROF, lambda *_: print('x', flush=True))")
+    code = (
+        "import fcntl, os\nline = os.open('/dev/owner', os.O_RDWR)\n"
+        "for n in range(8):\n"
+        "    fcntl.ioctl(line, 1, 2 * n)\n"
+        "    display({'text/plain': 'y' * (7 << 20)}, raw=True)\n"
+    )
+    result = box.execute(code)
+    assert (result.status, result.state, len(result.display)) == ("ok", "kept", 8)
+    assert "x" in result.stdout
