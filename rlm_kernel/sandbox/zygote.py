@@ -122,8 +122,10 @@ class Zygote:
         except asyncio.CancelledError:
             forked.add_done_callback(_discard)
             raise
-        except OSError as error:
+        except ConnectionError as error:
             raise ZygoteError(f"the zygote keeps ending: {error}") from error
+        except OSError as error:  # ours: descriptors, say
+            raise ZygoteError(f"no session can be forked: {error}") from error
 
     async def _fork(self) -> SessionProcess:
         async with self._turn:
@@ -131,7 +133,7 @@ class Zygote:
                 raise SandboxClosed("the zygote is closed")
             try:
                 process = await self._ask_for_fork()
-            except OSError:  # it is gone, or has just gone
+            except ConnectionError:  # it is gone, or has just gone
                 self._mourn()
                 await self._boot()
                 process = await self._ask_for_fork()
@@ -159,7 +161,8 @@ class Zygote:
             self._end()
 
     async def _ask_for_fork(self) -> SessionProcess:
-        """Raises ZygoteError where the zygote says that it cannot, OSError where it is gone."""
+        """Raises ZygoteError where the zygote says that it cannot, ConnectionError where it is
+        gone, and OSError where this process has no room for the session's sockets."""
         if self._control is None:
             raise ConnectionError("there is no zygote")
         with line_sockets() as (ours, theirs):

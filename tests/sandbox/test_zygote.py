@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,10 +13,10 @@ import time
 
 import pytest
 
-from rlm_kernel.errors import SandboxClosed
+from rlm_kernel.errors import SandboxClosed, ZygoteError
 from rlm_kernel.sandbox import Event, Session, Zygote
 from tests.processes import alive, children_of, descendants_of
-from tests.sandbox.sessions import session
+from tests.sandbox.sessions import own_zygote, session
 
 
 async def run(session: Session, code: str, request_id: str = "r") -> list[Event]:
@@ -102,3 +104,23 @@ async def test_an_unshared_zygote_gives_sessions_that_can_do_the_same() -> None:
         assert reply.content["matches"] == ["upper"]
     finally:
         await zygote.close()
+
+
+async def test_a_want_of_descriptors_is_told_and_leaves_the_zygote_as_it_is() -> None:
+    async with own_zygote() as zygote:
+        pid = zygote.pid
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        fillers = [os.open(os.devnull, os.O_RDONLY)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[0] + 1, hard))
+        try:
+            with contextlib.suppress(OSError):
+                while True:
+                    fillers.append(os.open(os.devnull, os.O_RDONLY))
+            with pytest.raises(ZygoteError, match="no session can be forked"):
+                await zygote.spawn()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for filler in fillers:
+                os.close(filler)
+        assert [event.kind for event in await run(await zygote.spawn(), "1")] != []
+        assert zygote.pid == pid
