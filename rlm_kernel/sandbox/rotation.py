@@ -76,11 +76,11 @@ class ZygoteRotation:
     async def spawn(self) -> Session:
         """A new session, a few milliseconds after. Raises ZygoteError, or SandboxClosed."""
         zygote = self._current
-        return Session(_Lineage(self, zygote), zygote.limits, await self._fork_from(zygote))
+        return Session(_Lineage(self, zygote), zygote.limits, await self.fork_from(zygote))
 
     async def fork(self) -> SessionProcess:
         """A fresh process for a session. Raises ZygoteError, or SandboxClosed."""
-        return await self._fork_from(self._current)
+        return await self.fork_from(self._current)
 
     async def close(self) -> None:
         """Ends the zygotes and all of their sessions. Idempotent."""
@@ -90,7 +90,8 @@ class ZygoteRotation:
             await asyncio.wait({self._succession})
         await asyncio.gather(*(zygote.close() for zygote in (self._current, *self._retired)))
 
-    async def _fork_from(self, zygote: Zygote) -> SessionProcess:
+    async def fork_from(self, zygote: Zygote) -> SessionProcess:
+        """A fresh process from this zygote. Raises ZygoteError, or SandboxClosed."""
         if self._closed:
             raise SandboxClosed("the zygote is closed")
         process = await zygote.fork()
@@ -124,9 +125,10 @@ class ZygoteRotation:
 
 
 class _Lineage:
-    """Where the sessions of one zygote get their processes from.
+    """Where one session gets its processes from.
 
-    Fresh ones come from the zygote of the day. Copies belong to the old one, with their session.
+    Fresh ones come from the zygote of the day. Copies belong to the zygote that their original is
+    from, and end with it.
     """
 
     def __init__(self, rotation: ZygoteRotation, zygote: Zygote) -> None:
@@ -134,7 +136,8 @@ class _Lineage:
         self._zygote = zygote
 
     async def fork(self) -> SessionProcess:
-        return await self._rotation.fork()
+        self._zygote = self._rotation.current
+        return await self._rotation.fork_from(self._zygote)
 
     def track(self, process: SessionProcess) -> None:
         self._zygote.track(process)

@@ -14,7 +14,7 @@ from rlm_kernel.sandbox import Zygote, ZygoteRotation
 from rlm_kernel.sandbox.process import SessionProcess
 from rlm_kernel.sandbox.rotation import StartZygote
 from tests.processes import alive
-from tests.sandbox.sessions import run
+from tests.sandbox.sessions import run, until_standby
 
 HASH = "hash('abc')"
 
@@ -169,3 +169,17 @@ async def test_closing_ends_old_and_new_zygotes_and_one_that_boots() -> None:
     assert not alive(pids)
     with pytest.raises(SandboxClosed):
         await zygotes.spawn()
+
+
+async def test_a_session_that_was_restarted_belongs_to_the_zygote_that_it_is_from_now() -> None:
+    async with rotation() as zygotes:
+        old = zygotes.current
+        session = await zygotes.spawn()
+        await until(lambda: zygotes.current is not old)
+        await session.restart()
+        await run(session, "x = 1")
+        await until_standby(session)
+        await run(session, "import os; os._exit(1)")  # goes on in a copy
+        await until(lambda: not old.lives)
+        assert alive({session.pid})
+    assert not alive({session.pid})
