@@ -124,9 +124,9 @@ class SessionDetails(SessionInfo):
 
     `idle_seconds` counts towards `SESSION_TTL` and is 0 while it works or somebody is attached.
     `waiting` requests stand in line behind the one that is served, and `clients` of Jupyter's are
-    attached. `memory_bytes` are
-    those that its process shares with no other, and `cpu_seconds` what that process has used: a
-    restart begins with a new one. `forked_from` is the session that it is a copy of.
+    attached. `memory_bytes` are what its process has beyond what all sessions share, about, and
+    `cpu_seconds` what that process has used: a restart begins with a new one. `forked_from` is the
+    session that it is a copy of.
     """
 
     status: Literal["idle", "busy"]
