@@ -53,6 +53,12 @@ def memory_bytes(pid: int) -> int:
     return int(fields[1]) * PAGE_BYTES if fields else 0
 
 
+def anonymous_bytes(pid: int) -> int:
+    """Memory of a process that is of no file, what it shares with others included."""
+    resident, shared = (int(field) for field in _read(pid, "statm").split()[1:3] or (0, 0))
+    return (resident - shared) * PAGE_BYTES
+
+
 def _read(pid: int, name: str) -> str:
     try:
         return Path(f"/proc/{pid}/{name}").read_text()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from functools import cached_property
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.web import Application, RedirectHandler, RequestHandler
@@ -10,11 +12,12 @@ from tornado.web import Application, RedirectHandler, RequestHandler
 from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.manager.access import AccessLog
 from rlm_kernel.manager.answer_headers import AnswerHeaders
-from rlm_kernel.manager.handlers import execute, files, health, metrics, sessions
+from rlm_kernel.manager.handlers import description, execute, files, health, metrics, sessions
 from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, UnknownRoute
 from rlm_kernel.manager.handlers.login import Login
 from rlm_kernel.manager.jupyter.entrance import Entrance
 from rlm_kernel.manager.jupyter.loading import LateRoutes
+from rlm_kernel.manager.openapi import describe
 
 LAB = "rlm_kernel.manager.lab.mount"
 LAB_PREFIXES = ("/lab", "/static", "/files")
@@ -29,13 +32,14 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (rf"{_SESSION}/restart", sessions.Restart),
     (rf"{_SESSION}/connection", sessions.Connection),
     (rf"{_SESSION}/replay", sessions.Replay),
-    (rf"{_SESSION}/files", files.Folder),
+    (rf"{_SESSION}/files", files.Home),
     (rf"{_SESSION}/files/(|.*/)", files.Folder),
     (rf"{_SESSION}/files/(.+)", files.OneFile),
     (r"/sessions", sessions.AllSessions),
     (r"/health", health.Alive),
     (r"/ready", health.Ready),
     (r"/metrics", metrics.Scrape),
+    (r"/openapi.json", description.OpenAPI),
 )
 _PROBES = (health.Alive, health.Ready, metrics.Scrape)
 
@@ -61,6 +65,11 @@ class ManagerApplication(Application):
             self.late.extend(LAB, LAB_PREFIXES)
             self.add_handlers(".*$", [(r"/", RedirectHandler, {"url": "/lab", "permanent": False})])
         self._services = services
+
+    @cached_property
+    def description(self) -> bytes:
+        """The OpenAPI document of our own routes."""
+        return json.dumps(describe(ROUTES)).encode()
 
     def find_handler(  # type: ignore[override]  # any delegate will do for tornado
         self, request: HTTPServerRequest, **kwargs: object

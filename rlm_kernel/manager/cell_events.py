@@ -84,6 +84,12 @@ NAME_OF = {
 }
 """The event that each kind of Jupyter message becomes; those of other kinds are not told."""
 
+ABOUT = (
+    "Server-sent events, each with a message on one line as its data: `start` when the cell comes "
+    "to its turn, what it does as it does it, and last `end`, or `fault` when there is no end to "
+    "tell of. A comment comes every 5 seconds in which nothing else does."
+)
+
 KEEP_ALIVE = b": keep-alive\n\n"
 
 _END = b"\n\n"

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from rlm_kernel import sandbox
 from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
 from rlm_kernel.kernel import Kernel, ZMQTransport
-from rlm_kernel.kernel.usage import cpu_seconds, memory_bytes
+from rlm_kernel.kernel.usage import anonymous_bytes, cpu_seconds, memory_bytes
 from rlm_kernel.manager import tracing
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session_files import SessionFiles
@@ -47,6 +47,7 @@ class ManagedSession:
         self.created_at = datetime.now(UTC)
         self.forked_from = original.id if original else None
         self._session = session
+        self._inherited: int = original._inherited if original else anonymous_bytes(session.pid)
         self._kernel: Kernel = Kernel(
             session,
             session_id,
@@ -130,8 +131,6 @@ class ManagedSession:
     async def details(self) -> SessionDetails:
         """What there is to know; asking is no activity."""
         pid = self._session.pid
-        # The kernel of the system takes a millisecond to add up a process's memory.
-        memory = await asyncio.to_thread(memory_bytes, pid)
         return SessionDetails(
             session_id=self.id,
             created_at=self.created_at,
@@ -145,9 +144,18 @@ class ManagedSession:
             executions=self._kernel.executions,
             waiting=self._kernel.waiting,
             clients=self.attached,
-            memory_bytes=memory,
+            memory_bytes=await self._memory(pid),
             cpu_seconds=cpu_seconds(pid),
         )
+
+    async def _memory(self, pid: int) -> int:
+        """What the process has that is its own, or more than it began with if that is more.
+
+        It shares its own with its standby too, as soon as there is one.
+        """
+        # The kernel of the system takes a millisecond to add up a process's memory.
+        own = await asyncio.to_thread(memory_bytes, pid)
+        return max(own, anonymous_bytes(pid) - self._inherited)
 
     async def execute(
         self,

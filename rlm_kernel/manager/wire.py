@@ -6,7 +6,15 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictStr
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictStr,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticSerializationError
 
 
@@ -15,7 +23,11 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str, when_used="json")]
+Moment = Annotated[
+    AwareDatetime,
+    PlainSerializer(timestamp, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 _LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
@@ -112,9 +124,9 @@ class SessionDetails(SessionInfo):
 
     `idle_seconds` counts towards `SESSION_TTL` and is 0 while it works or somebody is attached.
     `waiting` requests stand in line behind the one that is served, and `clients` of Jupyter's are
-    attached. `memory_bytes` are
-    those that its process shares with no other, and `cpu_seconds` what that process has used: a
-    restart begins with a new one. `forked_from` is the session that it is a copy of.
+    attached. `memory_bytes` are what its process has beyond what all sessions share, about, and
+    `cpu_seconds` what that process has used: a restart begins with a new one. `forked_from` is the
+    session that it is a copy of.
     """
 
     status: Literal["idle", "busy"]
@@ -159,6 +171,48 @@ class FileList(Wire):
 
     entries: list[FileEntry]
     next: int | None
+
+
+class JupyterConnection(Wire):
+    """What a Jupyter connection file of the session's kernel holds."""
+
+    transport: str
+    ip: str
+    shell_port: int
+    iopub_port: int
+    stdin_port: int
+    control_port: int
+    hb_port: int
+    key: str
+    signature_scheme: str
+    kernel_name: str
+
+
+class JupyterMessage(Wire):
+    """A message of the Jupyter protocol; its buffers are in base64."""
+
+    header: dict[str, Any]
+    parent_header: dict[str, Any]
+    metadata: dict[str, Any]
+    content: dict[str, Any]
+    buffers: list[str]
+
+
+class ReplayedMessages(Wire):
+    """What a session published last, oldest first, and how many messages before are gone."""
+
+    dropped: int
+    messages: list[JupyterMessage]
+
+
+class Description(Wire):
+    """An OpenAPI document."""
+
+    openapi: str
+    info: dict[str, Any]
+    security: list[dict[str, Any]]
+    paths: dict[str, Any]
+    components: dict[str, Any]
 
 
 class Deleted(Wire):

@@ -71,11 +71,16 @@ def test_the_list_holds_each_session_with_its_details(http: httpx.Client, sessio
 
 def test_the_details_say_what_a_session_is_and_uses(http: httpx.Client, session: str) -> None:
     fresh = http.get(session).json()
-    run(http, session, "x = bytearray(20_000_000); sum(range(3_000_000))")
+    result = run(http, session, "x = bytearray(20_000_000); sum(range(3_000_000))")
+    assert (result["status"], result["state"]) == ("ok", "kept")
     used = http.get(session).json()
     assert (fresh["owned"], fresh["forked_from"], fresh["waiting"]) == (False, None, 0)
-    assert used["memory_bytes"] > fresh["memory_bytes"] + 20_000_000
+    assert 0 < fresh["memory_bytes"] < 15_000_000 < used["memory_bytes"]
     assert used["cpu_seconds"] > fresh["cpu_seconds"] == 0
+    for _ in range(50):  # also when it shares that with its standby
+        assert http.get(session).json()["memory_bytes"] > 15_000_000
+    copy = f"/session/{http.post(f'{session}/fork').json()['session_id']}"
+    assert http.get(copy).json()["memory_bytes"] > 15_000_000
     assert used["age_seconds"] > used["idle_seconds"] >= 0
     assert used["age_seconds"] > fresh["age_seconds"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
@@ -19,6 +19,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from rlm_kernel import errors
 from rlm_kernel.manager.door import Door
 from rlm_kernel.manager.faults import body_of, status_of
+from rlm_kernel.manager.handlers.operation import Operation
 from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.readiness import Readiness
@@ -74,6 +75,9 @@ class Handler(RequestHandler):
     token_needed = True
     owners: ClassVar[Set[str]] = frozenset()
     """The methods that are for owners alone."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {}
+    """What each method takes and answers."""
 
     def initialize(self, services: Services) -> None:
         self.services = services

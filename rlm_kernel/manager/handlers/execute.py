@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 from tornado.iostream import StreamClosedError
 
-from rlm_kernel.errors import BadRequest
+from rlm_kernel.errors import BadRequest, SessionBusy, ZygoteError
+from rlm_kernel.manager import wire
 from rlm_kernel.manager.cell_events import MEDIA_TYPE
 from rlm_kernel.manager.handlers.base import Handler, Services
 from rlm_kernel.manager.handlers.body import read_body
 from rlm_kernel.manager.handlers.event_stream import EventStream
 from rlm_kernel.manager.handlers.negotiation import accepts
+from rlm_kernel.manager.handlers.operation import IN_SESSION, JSON, Operation, Parameter, by_method
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import ExecuteRequest
 from rlm_kernel.sandbox import Event, ExecutionResult
@@ -23,6 +25,19 @@ class Execute(Handler):
 
     The cell runs on when the client goes away or does not read, unless it asked for the contrary.
     """
+
+    operations = by_method(
+        POST=Operation(
+            "execute",
+            "Run a cell, after those before it",
+            {200: {JSON: wire.ExecutionResult, MEDIA_TYPE: None}},
+            (*IN_SESSION, SessionBusy, ZygoteError),
+            body={JSON: ExecuteRequest},
+            parameters=(
+                Parameter("Accept", "header", f"`{MEDIA_TYPE}` for events as they happen"),
+            ),
+        )
+    )
 
     def initialize(self, services: Services) -> None:
         super().initialize(services)

@@ -6,25 +6,48 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote_from_bytes
 
 from tornado.httputil import format_timestamp
 from tornado.iostream import StreamClosedError
 
-from rlm_kernel import sandbox
+from rlm_kernel import errors, sandbox
 from rlm_kernel.errors import BadRequest, FileError, RLMKernelError
 from rlm_kernel.manager import folder_archive
 from rlm_kernel.manager.handlers.base import Handler, Services
 from rlm_kernel.manager.handlers.byte_range import parse_range
 from rlm_kernel.manager.handlers.negotiation import accepts
+from rlm_kernel.manager.handlers.operation import (
+    BYTES,
+    IN_TURN,
+    JSON,
+    NOTHING,
+    Operation,
+    Parameter,
+    by_method,
+)
 from rlm_kernel.manager.session_files import IncomingFile, SessionFiles
 from rlm_kernel.manager.wire import FileEntry, FileList, moment
 from rlm_kernel.sandbox import FilePage, FilePiece
 from rlm_kernel.sandbox.file_answers import CURSOR_MAX, shown
 
 PIECE_BYTES = 1 << 20
+
+IN_FILES = (*IN_TURN, errors.FileMissing, errors.FileError)
+AS_ARCHIVE = Parameter("Accept", "header", f"`{folder_archive.MEDIA_TYPE}` for an archive")
+TAR = Parameter("tar", "query", "with any value: an archive")
+AFTER = Parameter("after", "query", "`next` of the answer before", {"type": "integer"})
+RANGE = Parameter("Range", "header", "one range of bytes")
+IF_RANGE = Parameter("If-Range", "header", "the ETag of the file that the range is of")
+LIST = Operation(
+    "list_folder",
+    "What is in a folder, or the folder as an archive",
+    {200: {JSON: FileList, folder_archive.MEDIA_TYPE: None}},
+    IN_FILES,
+    parameters=(AS_ARCHIVE, TAR, AFTER),
+)
 
 _log = logging.getLogger(__name__)
 _endings: set[asyncio.Future[None]] = set()
@@ -56,7 +79,8 @@ class FilesHandler(Handler):
     async def get(self, session_id: str, path: str = "") -> None:
         raise NotImplementedError
 
-    async def delete(self, _session_id: str, path: str = "") -> None:
+    async def remove(self, path: str) -> None:
+        """Removes what is at a path, and answers."""
         await self.files.in_turn(partial(self.files.remove, path))
         self.answer_nothing()
 
@@ -95,6 +119,36 @@ class OpenFile:
 class OneFile(FilesHandler):
     """`/session/{id}/files/{path}`. A file whose body breaks off half-way never comes to be."""
 
+    operations = by_method(
+        GET=Operation(
+            "read_file",
+            "A file, or a folder as an archive",
+            {200: {BYTES: None, folder_archive.MEDIA_TYPE: None}, 206: {BYTES: None}},
+            (*IN_FILES, errors.RangeNotSatisfiable),
+            parameters=(AS_ARCHIVE, TAR, RANGE, IF_RANGE),
+        ),
+        HEAD=Operation(
+            "file_head",
+            "What a GET would say of a file before the file",
+            {200: {BYTES: None, folder_archive.MEDIA_TYPE: None}},
+            IN_FILES,
+            parameters=(AS_ARCHIVE, TAR),
+        ),
+        PUT=Operation(
+            "write_file",
+            "A file in place of what was there, its folders made: whole, or not at all",
+            NOTHING,
+            IN_FILES,
+            body={BYTES: None},
+        ),
+        DELETE=Operation(
+            "delete_file",
+            "Remove a file, a link, or a folder with all that is in it",
+            NOTHING,
+            IN_FILES,
+        ),
+    )
+
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self._upload: IncomingFile | None = None
@@ -116,6 +170,9 @@ class OneFile(FilesHandler):
         assert self._upload is not None
         await self.files.in_turn(self._upload.finish)
         self.answer_nothing()
+
+    async def delete(self, _session_id: str, path: str) -> None:
+        await self.remove(path)
 
     async def get(self, _session_id: str, path: str = "") -> None:
         if self.wants_archive:
@@ -180,8 +237,13 @@ class OneFile(FilesHandler):
             ending.add_done_callback(_endings.discard)
 
 
-class Folder(FilesHandler):
-    """`/session/{id}/files` and, with a slash at the end, any other folder."""
+class Home(FilesHandler):
+    """`/session/{id}/files`: the folder where the session's code runs."""
+
+    operations = by_method(
+        GET=replace(LIST, name="list_home", summary="What is where the code runs"),
+        HEAD=replace(LIST, name="home_head", summary="What a GET would say before that"),
+    )
 
     async def get(self, _session_id: str, path: str = "") -> None:
         if self.wants_archive:
@@ -195,6 +257,24 @@ class Folder(FilesHandler):
         if not re.fullmatch("[0-9]{1,16}", text) or int(text) > CURSOR_MAX:
             raise BadRequest("after: what an answer before had as `next`")
         return int(text)
+
+
+class Folder(Home):
+    """`/session/{id}/files/{path}/`: any other folder."""
+
+    operations = by_method(
+        GET=LIST,
+        HEAD=replace(LIST, name="folder_head", summary="What a GET would say before the entries"),
+        DELETE=Operation(
+            "delete_folder",
+            "Remove a folder with all that is in it, unless relative paths start there",
+            NOTHING,
+            IN_FILES,
+        ),
+    )
+
+    async def delete(self, _session_id: str, path: str) -> None:
+        await self.remove(path)
 
 
 def _listing(page: FilePage) -> FileList:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from rlm_kernel import __version__
+from rlm_kernel import __version__, errors
 from rlm_kernel.manager.handlers.base import Handler
-from rlm_kernel.manager.wire import Health
+from rlm_kernel.manager.handlers.operation import Operation, by_method, json_answer
+from rlm_kernel.manager.wire import Health, Readiness
 
 
 class Alive(Handler):
     """`/health`. Open to those without a token: it tells next to nothing."""
 
     token_needed = False
+    operations = by_method(
+        GET=Operation("health", "That the manager is alive", json_answer(Health))
+    )
 
     def get(self) -> None:
         services = self.services
@@ -26,6 +30,15 @@ class Alive(Handler):
 
 class Ready(Handler):
     """`/ready`. Those who ask at once, or within a second, get one and the same proof."""
+
+    operations = by_method(
+        GET=Operation(
+            "ready",
+            "That the manager can run code, shown by doing it",
+            json_answer(Readiness),
+            (errors.NotReady, errors.ZygoteError),
+        )
+    )
 
     async def get(self) -> None:
         self.services.manager.refuse_when_closing()

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hmac
 
 from rlm_kernel.manager.handlers.base import Handler
+from rlm_kernel.manager.handlers.operation import TEXT, Operation, by_method
 from rlm_kernel.manager.metrics import CONTENT_TYPE
 
 
 class Scrape(Handler):
     """`/metrics`. RLM_KERNEL_METRICS_TOKEN opens this and nothing else."""
+
+    operations = by_method(
+        GET=Operation("metrics", "What there is to count, for Prometheus", {200: {TEXT: None}})
+    )
 
     @property
     def token_needed(self) -> bool:  # type: ignore[override]

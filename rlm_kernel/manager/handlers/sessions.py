@@ -6,11 +6,28 @@ import json
 from functools import partial
 from typing import Protocol
 
-from rlm_kernel import logs
+from rlm_kernel import errors, logs
 from rlm_kernel.manager.handlers.base import Handler
 from rlm_kernel.manager.handlers.body import read_body
+from rlm_kernel.manager.handlers.operation import (
+    IN_SESSION,
+    IN_TURN,
+    JSON,
+    NOTHING,
+    Operation,
+    by_method,
+    json_answer,
+)
 from rlm_kernel.manager.session import ManagedSession
-from rlm_kernel.manager.wire import Deleted, SessionList, SessionRequest
+from rlm_kernel.manager.wire import (
+    Deleted,
+    JupyterConnection,
+    ReplayedMessages,
+    SessionDetails,
+    SessionInfo,
+    SessionList,
+    SessionRequest,
+)
 
 
 class Create(Protocol):
@@ -37,6 +54,16 @@ class NewSession(Creation):
     """`/session`"""
 
     owners = frozenset({"POST"})
+    operations = by_method(
+        POST=Operation(
+            "create_session",
+            "Create a session",
+            json_answer(SessionInfo, 201),
+            (errors.TooManySessions, errors.NotReady, errors.ZygoteError, errors.FetchError),
+            body={JSON: SessionRequest},
+            body_required=False,
+        )
+    )
 
     async def post(self) -> None:
         await self.begin(self.services.manager.create)
@@ -46,6 +73,16 @@ class Fork(Creation):
     """`/session/{id}/fork`. The copy is made in the request's turn: after the cells before it."""
 
     owners = frozenset({"POST"})
+    operations = by_method(
+        POST=Operation(
+            "fork_session",
+            "Make a live copy of a session, after the cells before it",
+            json_answer(SessionInfo, 201),
+            (*IN_TURN, errors.ForkFailed, errors.TooManySessions, errors.NotReady),
+            body={JSON: SessionRequest},
+            body_required=False,
+        )
+    )
 
     async def post(self, session_id: str) -> None:
         await self.begin(partial(self.services.manager.fork, session_id))
@@ -53,6 +90,18 @@ class Fork(Creation):
 
 class OneSession(Handler):
     """`/session/{id}`. Whoever is merely attached deletes nothing, and detaches by that."""
+
+    operations = by_method(
+        GET=Operation(
+            "session", "What a session is and uses", json_answer(SessionDetails), IN_SESSION
+        ),
+        DELETE=Operation(
+            "delete_session",
+            "Destroy a session; with an attach token nothing but leave it",
+            NOTHING,
+            IN_SESSION,
+        ),
+    )
 
     async def get(self, session_id: str) -> None:
         self.answer(await self.services.manager.get(session_id).details())
@@ -69,6 +118,10 @@ class AllSessions(Handler):
     """`/sessions`"""
 
     owners = frozenset({"DELETE"})
+    operations = by_method(
+        GET=Operation("list_sessions", "The living sessions", json_answer(SessionList)),
+        DELETE=Operation("delete_all", "Destroy every session", json_answer(Deleted)),
+    )
 
     async def get(self) -> None:
         manager = self.services.manager
@@ -82,6 +135,12 @@ class AllSessions(Handler):
 class Interrupt(Handler):
     """`/session/{id}/interrupt`"""
 
+    operations = by_method(
+        POST=Operation(
+            "interrupt", "Raise KeyboardInterrupt in the cell that runs", NOTHING, IN_SESSION
+        )
+    )
+
     def post(self, session_id: str) -> None:
         self.services.manager.get(session_id).interrupt()
         self.answer_nothing()
@@ -90,6 +149,15 @@ class Interrupt(Handler):
 class Restart(Handler):
     """`/session/{id}/restart`"""
 
+    operations = by_method(
+        POST=Operation(
+            "restart",
+            "Begin anew, without variables and files; whoever is attached stays so",
+            NOTHING,
+            (*IN_SESSION, errors.ZygoteError),
+        )
+    )
+
     async def post(self, session_id: str) -> None:
         await self.services.manager.get(session_id).restart()
         self.answer_nothing()
@@ -97,6 +165,15 @@ class Restart(Handler):
 
 class Connection(Handler):
     """`/session/{id}/connection`. To each their own ports: those of owners may end the session."""
+
+    operations = by_method(
+        GET=Operation(
+            "connection",
+            "Have the session's kernel listen for Jupyter clients on ports of this machine",
+            json_answer(JupyterConnection),
+            IN_SESSION,
+        )
+    )
 
     def get(self, session_id: str) -> None:
         session = self.services.manager.get(session_id)
@@ -107,6 +184,12 @@ class Connection(Handler):
 
 class Replay(Handler):
     """`/session/{id}/replay`: what was published before a client attached, as Jupyter messages."""
+
+    operations = by_method(
+        GET=Operation(
+            "replay", "What the session published last", json_answer(ReplayedMessages), IN_SESSION
+        )
+    )
 
     def get(self, session_id: str) -> None:
         replay = self.services.manager.get(session_id).replay()

@@ -1,0 +1,22 @@
+"""The description of the interface, for programs that make clients of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from rlm_kernel.manager.handlers.base import Handler
+from rlm_kernel.manager.handlers.operation import Operation, by_method, json_answer
+from rlm_kernel.manager.wire import Description
+
+if TYPE_CHECKING:
+    from rlm_kernel.manager.application import ManagerApplication
+
+
+class OpenAPI(Handler):
+    """`/openapi.json`"""
+
+    operations = by_method(GET=Operation("describe", "This description", json_answer(Description)))
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.finish(cast("ManagerApplication", self.application).description)
