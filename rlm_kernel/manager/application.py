@@ -97,7 +97,7 @@ def _route_names() -> dict[type[RequestHandler], str]:
     names = {}
     for pattern, handler in ROUTES:
         named = re.sub(r"\(\[\^/\]\+\)", "{id}", pattern)
-        names[handler] = re.sub(r"\(\.[*+]\)", "{path}", named)
+        names[handler] = re.sub(r"\([^()]*\)", "{path}", named)
     return names
 
 

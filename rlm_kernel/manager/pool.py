@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.sandbox import Session
@@ -51,7 +52,8 @@ class Pool:
     def fill(self, after: float = 0.0) -> None:
         """Have as many ready as there should be, beginning in some seconds."""
         if self._refill is None and not self._closed:
-            self._refill = asyncio.ensure_future(self._fill(after))
+            # In a context of its own: it is not for the request that has taken the last one.
+            self._refill = asyncio.create_task(self._fill(after), context=Context())
 
     def renew(self) -> None:
         """Replace all that are ready: there is a better source now."""

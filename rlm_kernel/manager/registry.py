@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
+from rlm_kernel import logs
 from rlm_kernel.errors import NotReady, SessionExpired, SessionNotFound, TooManySessions
 from rlm_kernel.manager import tracing
 from rlm_kernel.manager.metrics import Metrics
@@ -200,7 +201,10 @@ class Manager:
 
     def _look_after(self, session: ManagedSession, delay: float) -> None:
         loop = asyncio.get_running_loop()
-        self._timers[session.id] = loop.call_later(delay, self._expire_if_idle, session)
+        # In a context of its own: it is no longer for the request that has created the session.
+        self._timers[session.id] = loop.call_later(
+            delay, self._expire_if_idle, session, context=logs.context(session_id=session.id)
+        )
 
     def _expire_if_idle(self, session: ManagedSession) -> None:
         remaining = self.session_ttl - session.idle_seconds
@@ -211,7 +215,7 @@ class Manager:
         self._metrics.session_ended("expired")
         self._remember(session)
         self._begin_to_end(session)
-        _log.info("session expired", extra={"session_id": session.id})
+        _log.info("session expired")
 
     def _begin_to_end(self, session: ManagedSession) -> None:
         ending = asyncio.ensure_future(session.close())

@@ -14,6 +14,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from tests.manager.jupyter.socket_client import SocketClient
 from tests.manager.process import ManagerProcess
 from tests.manager.scrape import scrape
+from tests.manager.test_log_lines import line_of
 from tests.processes import alive
 
 TTL = 1.0
@@ -72,10 +73,18 @@ def test_an_idle_session_expires_and_its_answer_says_when_and_why(
     assert small_manager.children()
 
 
-def test_expired_sessions_are_counted(http: httpx.Client) -> None:
+def test_expired_sessions_are_counted_and_logged(
+    http: httpx.Client, small_manager: ManagerProcess
+) -> None:
     before = scrape(http)["sessions_ended_total expired"]
-    wait_until_gone(http, create(http))
+    session = create(http)
+    wait_until_gone(http, session)
     assert scrape(http)["sessions_ended_total expired"] > before
+    line = line_of(
+        small_manager,
+        lambda line: line["event"] == "session expired" and line["session_id"] in session,
+    )
+    assert "request_id" not in line
 
 
 def test_an_expired_session_makes_room(http: httpx.Client) -> None:

@@ -14,12 +14,19 @@ import pytest
 from rlm_kernel import __version__
 from rlm_kernel.manager.tries import TRIES
 from tests.manager.process import ManagerProcess
+from tests.manager.raw import RawClient
 from tests.manager.scrape import scrape
 from tests.manager.test_server import wait_until_dead
 from tests.manager.test_sessions import run
 
 EXECUTE = "POST /session/{id}/execute"
 STUBBORN = "while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass"
+
+UPGRADE = (
+    b"GET %s/channels HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +80,31 @@ def create(http: httpx.Client) -> str:
 
 def test_sessions_are_counted_as_they_come_and_go(http: httpx.Client, grown: Growth) -> None:
     first, second, third = (create(http) for _ in range(3))
-    assert scrape(http)["sessions"] == 3
+    fork = http.post(f"{third}/fork")
+    assert scrape(http)["sessions"] == 4
     http.delete(first)
     http.delete("/sessions")
     now = grown.now()
     assert scrape(http)["sessions"] == 0
-    assert now["sessions_created_total new"] == now["session_creation_seconds_count"] == 3
-    assert now["sessions_ended_total deleted"] == 3
+    assert (now["sessions_created_total new"], now["sessions_created_total fork"]) == (3, 1)
+    assert now["session_creation_seconds_count"] == now["sessions_ended_total deleted"] == 4
+    assert now["http_response_body_bytes_total /session/{id}/fork"] == len(fork.content)
     assert now["http_requests_total POST /session 201"] == 3
     assert second != third
+
+
+def test_clients_that_attach_are_counted_while_they_stay(
+    http: httpx.Client, counted: ManagerProcess, grown: Growth
+) -> None:
+    kernel = create(http).replace("/session/", "/api/kernels/")
+    with RawClient(counted.url) as client:
+        client.send(UPGRADE % (kernel.encode(), b"the-owner"))
+        answer = client.answer()
+        assert answer is not None
+        assert answer.status == 101
+        grown.wait_for(lambda now: now["clients_attached"] == 1)
+        assert grown("sessions_busy") == 0
+    grown.wait_for(lambda now: now["clients_attached"] == 0)
 
 
 def test_cells_are_counted_by_how_they_ended(http: httpx.Client, grown: Growth) -> None:
