@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import re
 
-from IPython.core.inputtransformer2 import (
-    EscapedCommand,
-    HelpEnd,
-    MagicAssign,
-    SystemAssign,
-    TransformerManager,
-)
-
-KNOWN = [MagicAssign, SystemAssign, EscapedCommand, HelpEnd]
+from IPython.core.inputtransformer2 import TransformerManager
 
 SUSPICIOUS = re.compile(
-    r"[%!?]|^[,;/]|^[ \t]|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\ud800-\udfff]", re.MULTILINE
+    r"[%!?]|>>>|\.\.\.|In \[|^[,;/]"  # magics, commands, help and prompts
+    r"|^[^\S\n]|\A(?!\S)"  # indented lines, and cells that begin with an empty one
+    r"|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"  # what ends a line, but not for tokenize
+    r"|[\ud800-\udfff]",
+    re.MULTILINE,
 )
-"""What those look for: `%`, `!` and `?` anywhere, and some more where a line begins. Left to them
-is what they may fail at, too: indented lines, line ends unknown to tokenize, half surrogates."""
+"""What IPython's transformers look for in cells, change or fail at, and more that looks like it."""
 
 
 class CellTransformer(TransformerManager):
     """IPython's, which finds out sooner that there is nothing to do.
 
-    Else a cell would be tokenized in Python to look for what is not there, which takes longer than
-    to run most cells.
+    Else a cell would be taken apart in Python, to its tokens, to look for what is not there. That
+    takes longer than to run most cells.
     """
 
-    def do_token_transforms(self, lines: list[str]) -> list[str]:
-        if self.token_transformers == KNOWN and not SUSPICIOUS.search("".join(lines)):
-            return lines
-        transformed: list[str] = super().do_token_transforms(lines)
+    def __init__(self) -> None:
+        super().__init__()
+        self._known = self._transformers()
+
+    def transform_cell(self, cell: str) -> str:
+        if self._transformers() == self._known and not SUSPICIOUS.search(cell):
+            return cell if cell.endswith("\n") else f"{cell}\n"
+        transformed: str = super().transform_cell(cell)
         return transformed
+
+    def _transformers(self) -> list[object]:
+        """All that there are now: users add their own."""
+        return [*self.cleanup_transforms, *self.line_transforms, *self.token_transformers]

@@ -74,7 +74,10 @@ class LoopSocket:
     def _read_one(self) -> bool:
         if self.closed or not self._is_readable():
             return False
-        frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        try:
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:  # its sender has just gone
+            return False
         try:
             self._on_frames(frames)
         except Exception:  # else what has arrived after it would wait for the next change

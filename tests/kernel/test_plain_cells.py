@@ -15,7 +15,7 @@ PIECES = [
     "\u2028", "\0", "\ud800", "é", "if x:", "def f():\n  y\n", "\n    z", "\n z", "await g()",
     ">>> ", "... ", "In [1]: ", "1_0", "0x", "1e", "$", "`", "ls", ", a b", "/f x", "%time x",
     "a = %pwd", "!ls", "a = !ls", "x?", "return", ":", "->", "**", "\\\n", "print('50%')", "\xa0",
-    "'''",
+    "'''", "\u2003\n", "\n\xa0\n", "...: x", "[nav] In [2]: y", "",
 ]
 
 def outcome(manager, cell):
@@ -41,6 +41,12 @@ def test_a_cell_becomes_what_ipython_makes_of_it(peer: Peer) -> None:
     exchange = peer.execute(COMPARE)
     assert exchange.content["status"] == "ok", exchange.content
     assert exchange.contents("execute_result")[0]["data"]["text/plain"] == "True"
+
+
+def test_clean_ups_of_the_users_own_see_every_cell(peer: Peer) -> None:
+    own = "lambda lines: ['y = 3\\n', *lines]"
+    peer.execute(f"get_ipython().input_transformers_cleanup.append({own})")
+    assert peer.execute("y").contents("execute_result")[0]["data"]["text/plain"] == "3"
 
 
 def test_transformers_of_the_users_own_see_every_cell(peer: Peer) -> None:
