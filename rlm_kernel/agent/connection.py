@@ -38,6 +38,10 @@ class _Execution:
     answering: set[asyncio.Task[None]] = field(default_factory=set)
 
 
+AUTHOR = "agent"
+"""By which those who watch the session see whose cells they are."""
+
+
 class KernelConnection:
     """A client of a kernel that runs one cell at a time; close it when done.
 
@@ -60,6 +64,7 @@ class KernelConnection:
         from jupyter_client.asynchronous.client import AsyncKernelClient
 
         client = AsyncKernelClient()
+        client.session.username = AUTHOR
         client.load_connection_info(cast("KernelConnectionInfo", dict(info)))
         connection = cls(client)
         try:

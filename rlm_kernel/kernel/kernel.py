@@ -20,7 +20,7 @@ from rlm_kernel.kernel.caller import Caller, Nobody
 from rlm_kernel.kernel.contents import ExecuteContent, ShutdownContent
 from rlm_kernel.kernel.errand import Errand
 from rlm_kernel.kernel.guest_content import for_clients
-from rlm_kernel.kernel.message import Channel, Message, Mint
+from rlm_kernel.kernel.message import USERNAME, Channel, Message, Mint
 from rlm_kernel.kernel.publisher import Publisher
 from rlm_kernel.kernel.questions import Questions
 from rlm_kernel.kernel.replay import Replay
@@ -109,8 +109,9 @@ class Kernel:
         timeout: float | None = None,
         observe: Callable[[Event], None] | None = None,
         interrupt_when_cancelled: bool = False,
+        author: str = USERNAME,
     ) -> ExecutionResult:
-        """Executes code as one more client, seen by everyone attached.
+        """Executes code as one more client, seen by everyone attached as code of `author`.
 
         `observe` is called with each event as it happens, and the result is without outputs then.
 
@@ -120,7 +121,7 @@ class Kernel:
         code that runs goes on, unless it is to be interrupted.
         """
         caller = Caller(observe)
-        header = self.mint.header("execute_request")
+        header = self.mint.header("execute_request", author)
         origin = Origin(header, caller, caller.observe)
         message = Message(header, ExecuteContent(code=code).model_dump())
         request = Request(self._origins.add(origin), "shell", message, caller, timeout)

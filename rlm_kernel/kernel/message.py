@@ -64,11 +64,11 @@ class Mint:
         self.session_id = uuid.uuid4().hex
         self._numbers = count(1)
 
-    def header(self, kind: str) -> dict[str, Any]:
+    def header(self, kind: str, username: str = USERNAME) -> dict[str, Any]:
         return {
             "msg_id": f"{self.session_id}_{next(self._numbers)}",
             "msg_type": kind,
-            "username": USERNAME,
+            "username": username,
             "session": self.session_id,
             "date": _now(),
             "version": PROTOCOL_VERSION,

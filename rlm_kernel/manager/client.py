@@ -24,6 +24,7 @@ from rlm_kernel.manager.cell_events import (
 )
 from rlm_kernel.manager.faults import error_of
 from rlm_kernel.manager.wire import (
+    AUTHOR,
     CellEnd,
     Deleted,
     ExecuteRequest,
@@ -51,13 +52,19 @@ class ManagerClient:
     Every call raises the error that the manager answered with (see `rlm_kernel.errors`), and
     ManagerUnavailable when there is no answer. A call waits as long as the manager takes to
     answer it: a cell may run for hours. No proxy is used, whatever the environment says.
-    Raises ConfigurationError for what is not a URL.
+    `author` is whose cells those are that it sends, for those who watch. Raises ConfigurationError
+    for what is not a URL.
     """
 
     def __init__(
-        self, base_url: str = "http://localhost:8080", *, token: str | None = None
+        self,
+        base_url: str = "http://localhost:8080",
+        *,
+        token: str | None = None,
+        author: str = AUTHOR,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._author = author
         self._http = self._http_client(token)
 
     def _http_client(self, token: str | None) -> httpx.AsyncClient:
@@ -130,7 +137,7 @@ class ManagerClient:
         must not queue but would. A call that is cancelled lets the cell run on, unless it is to be
         interrupted then.
         """
-        body = _request_body(code, timeout, queue, interrupt_on_disconnect)
+        body = _request_body(code, timeout, queue, interrupt_on_disconnect, self._author)
         answer = await self._call("POST", _path(session_id, "execute"), content=body)
         return _read(ExecutionResult, answer)
 
@@ -149,7 +156,7 @@ class ManagerClient:
         to be interrupted. Raises what `execute` raises, and ReaderTooSlow when too much waited for
         its reader.
         """
-        body = _request_body(code, timeout, queue, interrupt_on_disconnect)
+        body = _request_body(code, timeout, queue, interrupt_on_disconnect, self._author)
         path, headers = _path(session_id, "execute"), {"Accept": MEDIA_TYPE}
         async with self._streamed("POST", path, content=body, headers=headers) as response:
             decoder = EventDecoder()
@@ -291,7 +298,7 @@ def _tls_context() -> ssl.SSLContext:
 
 
 def _request_body(
-    code: str, timeout: float | None, queue: bool, interrupt_on_disconnect: bool
+    code: str, timeout: float | None, queue: bool, interrupt_on_disconnect: bool, author: str
 ) -> str:
     try:
         request = ExecuteRequest(
@@ -299,6 +306,7 @@ def _request_body(
             timeout=timeout,
             queue=queue,
             interrupt_on_disconnect=interrupt_on_disconnect,
+            author=author,
         )
         return request.model_dump_json(exclude_defaults=True)
     except (ValidationError, PydanticSerializationError) as error:

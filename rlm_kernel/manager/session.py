@@ -15,7 +15,7 @@ from rlm_kernel.kernel.usage import anonymous_bytes, cpu_seconds, memory_bytes
 from rlm_kernel.manager import tracing
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session_files import SessionFiles
-from rlm_kernel.manager.wire import SessionDetails, SessionInfo
+from rlm_kernel.manager.wire import AUTHOR, SessionDetails, SessionInfo
 
 
 class Attached(Protocol):
@@ -164,6 +164,7 @@ class ManagedSession:
         timeout: float | None = None,
         observe: Callable[[sandbox.Event], None] | None = None,
         interrupt_when_cancelled: bool = False,
+        author: str = AUTHOR,
     ) -> sandbox.ExecutionResult:
         """Run a cell, after those before it; see `Kernel.execute`."""
         with self.in_use(), tracing.span("session.execute", session_id=self.id) as span:
@@ -172,6 +173,7 @@ class ManagedSession:
                 timeout=timeout,
                 observe=observe,
                 interrupt_when_cancelled=interrupt_when_cancelled,
+                author=author,
             )
             span.set_attribute("rlm_kernel.status", result.status)
             span.set_attribute("rlm_kernel.state", result.state)

@@ -32,6 +32,10 @@ Moment = Annotated[
 _LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 
+AUTHOR = "rest"
+"""Of cells whose sender has not said who it is."""
+
+
 class Wire(BaseModel):
     """A message; what it holds does not change."""
 
@@ -71,6 +75,8 @@ class ExecuteRequest(Wire):
 
     `timeout` is in seconds. `queue` is whether the cell may wait for those before it, and
     `interrupt_on_disconnect` whether it is interrupted, or leaves the line, when its client goes.
+    `author` is the name by which those who watch the session see whose cell it is: it is the
+    username in the header that all the cell's messages have for their parent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +85,9 @@ class ExecuteRequest(Wire):
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, strict=True)
     queue: bool = Field(default=True, strict=True)
     interrupt_on_disconnect: bool = Field(default=False, strict=True)
+    author: StrictStr = Field(
+        default=AUTHOR, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$"
+    )
 
 
 class CellError(Wire):

@@ -115,4 +115,5 @@ async def _execute(
         timeout=request.timeout,
         observe=observe,
         interrupt_when_cancelled=request.interrupt_on_disconnect,
+        author=request.author,
     )
