@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from playwright.sync_api import expect
 
 from tests.browser.lab import Lab
@@ -62,6 +65,34 @@ def test_a_console_shows_what_a_program_runs(lab: Lab) -> None:
     expect(console).to_contain_text("y is 42")
     choice = lab.open_context_menu(console).get_by_text("Show All Kernel Activity")
     expect(choice.locator("xpath=..")).to_have_class(re.compile("lm-mod-toggled"))
+
+
+def test_a_browser_and_a_jupyter_client_see_the_same(lab: Lab) -> None:
+    console = lab.open_console()
+    # The browser's driver has the event loop of this thread.
+    with ThreadPoolExecutor(1) as elsewhere:
+        client = elsewhere.submit(attached_client, lab.connection()).result()
+        lab.run("print('to' + ' all')")
+        assert elsewhere.submit(next_output, client).result() == "to all\n"
+        expect(console).to_contain_text("to all")
+        elsewhere.submit(client.execute, "print('from' + ' afar')").result()
+        assert elsewhere.submit(next_output, client).result() == "from afar\n"
+        expect(console).to_contain_text("from afar")
+        elsewhere.submit(client.stop_channels).result()
+
+
+def attached_client(connection: KernelConnectionInfo) -> BlockingKernelClient:
+    client = BlockingKernelClient()
+    client.load_connection_info(connection)
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    return client
+
+
+def next_output(client: BlockingKernelClient) -> str:
+    while (message := client.get_iopub_msg(timeout=60))["msg_type"] != "stream":
+        continue
+    return str(message["content"]["text"])
 
 
 def test_what_a_session_displays_runs_nothing_in_the_browser(lab: Lab) -> None:
