@@ -51,7 +51,7 @@ class Lab:
         value = option.get_attribute("value")
         dialog.locator("select").select_option(value=value)
         dialog.get_by_role("button", name="Select").click()
-        expect(dialog).to_be_hidden()
+        expect(self.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")  # connected
         return self.page.locator(".jp-NotebookPanel .jp-CodeCell")
 
     def press_run(self, cell: Locator) -> None:
