@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rlm_kernel import logs
@@ -77,11 +78,13 @@ async def _serve(settings: ManagerSettings, *, stop_on_eof: bool) -> None:
         loop.add_signal_handler(number, stop.ask)
     if stop_on_eof:
         await _watch_stdin(stop)
-    await serve(settings, announce=_announce, stop=stop)
+    await serve(settings, announce=partial(_announce, lab=settings.lab), stop=stop)
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, *, lab: bool) -> None:
     print(f"rlm-kernel: listening on {url}", flush=True)
+    if lab:
+        print(f"rlm-kernel: JupyterLab is at {url}/lab", flush=True)
 
 
 class _EndOfInput(asyncio.Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+from jupyter_client.connect import KernelConnectionInfo
 from playwright.sync_api import Locator, Page, expect
 
 from tests.notebooks import new_notebook
@@ -28,9 +29,10 @@ class Lab:
         result: dict[str, Any] = answer.json()
         return result
 
-    def status(self) -> str:
-        """Whether the session is busy."""
-        return str(self._http.get(f"/session/{self.session}").json()["status"])
+    def connection(self) -> KernelConnectionInfo:
+        """What a connection file of the session holds."""
+        info: KernelConnectionInfo = self._http.get(f"/session/{self.session}/connection").json()
+        return info
 
     def open(self, path: str = "") -> None:
         """Open JupyterLab in a workspace of its own."""
@@ -49,7 +51,7 @@ class Lab:
         value = option.get_attribute("value")
         dialog.locator("select").select_option(value=value)
         dialog.get_by_role("button", name="Select").click()
-        expect(dialog).to_be_hidden()
+        expect(self.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")  # connected
         return self.page.locator(".jp-NotebookPanel .jp-CodeCell")
 
     def press_run(self, cell: Locator) -> None:
