@@ -12,6 +12,8 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 
+from tests.manager.jupyter.socket_client import SocketClient
+from tests.manager.jupyter.test_websocket import upgrade
 from tests.manager.process import ManagerProcess
 from tests.manager.test_sessions import run
 
@@ -199,3 +201,32 @@ def test_an_attach_token_needs_an_other_token_beside_it(token: str | None) -> No
     assert done.returncode != 0
     assert "RLM_KERNEL_ATTACH_TOKEN" in done.stderr
     assert OWNER not in done.stderr
+
+
+def test_a_guest_attaches_by_websocket_and_ends_nothing(
+    locked: ManagerProcess, owner: httpx.Client, shared: str
+) -> None:
+    run(owner, shared, "x = 1")
+    kernel_id = shared.removeprefix("/session/")
+    with SocketClient(locked.url, kernel_id, query=f"&token={ATTACH}") as guest:
+        guest.ask("shutdown_request", {"restart": False}, "control")
+        assert run(owner, shared, "x")["result"] == "1"
+    with SocketClient(
+        locked.url, kernel_id, header={"Authorization": f"token {OWNER}"}
+    ) as of_owner:
+        of_owner.send("shutdown_request", {"restart": False}, "control")
+        assert of_owner.closing()[0] == 1001
+    assert owner.get(shared).status_code == 404
+
+
+def test_the_cookie_opens_no_websocket_for_a_page_of_another_site(
+    locked: ManagerProcess, owner: httpx.Client, shared: str
+) -> None:
+    """The browser would send it along, whichever page asks."""
+    kernel_id = shared.removeprefix("/session/")
+    with client(locked) as browser:
+        assert upgrade(browser, kernel_id) == 401
+        browser.get("/api/me", params={"token": OWNER}, headers={"Accept": "text/html"})
+        assert browser.get("/api/me").json()["identity"]["username"] == "owner"
+        assert upgrade(browser, kernel_id, Origin="http://evil.example") == 403
+        assert upgrade(browser, kernel_id, Origin="http://127.0.0.1:1") == 403
