@@ -32,11 +32,11 @@ class Entrance(HTTPMessageDelegate):
         self._request = request
         self._admit = admit
         self._refuse = refuse
-        self._room = max_body_bytes
         self._limit = max_body_bytes
+        self._received = 0
         self._inner: HTTPMessageDelegate | None = None
         self._start_line: RequestStartLine | ResponseStartLine | None = None
-        self._gone = False
+        self._refused = False
 
     async def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -44,20 +44,19 @@ class Entrance(HTTPMessageDelegate):
         self._start_line = start_line
         try:
             self._inner = await self._admit(self._request)
-            self._take(int(headers.get("Content-Length", "0")), announced=True)
+            self._check_size(int(headers.get("Content-Length", "0")))
         except RLMKernelError as error:
-            self._inner = self._refuse(self._request, error)
-        await _settled(self._inner.headers_received(start_line, headers))
+            await self._turn_away(error)
+        else:
+            await _settled(self._inner.headers_received(start_line, headers))
 
     async def data_received(self, chunk: bytes) -> None:
-        assert self._inner is not None
+        self._received += len(chunk)
         try:
-            self._take(len(chunk))
+            self._check_size(self._received)
         except BodyTooLarge as error:
-            assert self._start_line is not None
-            self._room = 1 << 62
-            self._inner = self._refuse(self._request, error)
-            await _settled(self._inner.headers_received(self._start_line, self._request.headers))
+            await self._turn_away(error)
+        assert self._inner is not None
         await _settled(self._inner.data_received(chunk))
 
     def finish(self) -> None:
@@ -68,13 +67,18 @@ class Entrance(HTTPMessageDelegate):
         if self._inner is not None:
             self._inner.on_connection_close()
 
-    def _take(self, size: int, *, announced: bool = False) -> None:
-        if size > self._room:
+    async def _turn_away(self, error: RLMKernelError) -> None:
+        """Has what refuses take the rest of the request, whatever it is."""
+        assert self._start_line is not None
+        self._refused = True
+        self._inner = self._refuse(self._request, error)
+        await _settled(self._inner.headers_received(self._start_line, self._request.headers))
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limit and not self._refused:
             raise BodyTooLarge(
                 f"the body is larger than the {self._limit} bytes that are taken here"
             )
-        if not announced:
-            self._room -= size
 
 
 async def _settled(result: Awaitable[None] | None) -> None:

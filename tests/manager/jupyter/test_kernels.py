@@ -112,6 +112,12 @@ def test_a_body_that_is_too_large_is_refused(http: httpx.Client) -> None:
         assert response.json()["error"]["code"] == "body_too_large"
 
 
+def test_one_refusal_is_enough(http: httpx.Client) -> None:
+    headers = {"Origin": "http://evil.example"}
+    body = iter([b"x" * (1 << 20)] * 17)
+    assert http.post("/api/kernels", content=body, headers=headers).status_code == 403
+
+
 @pytest.mark.parametrize(
     "headers",
     [
