@@ -15,6 +15,7 @@ from typing import cast
 
 from tornado.web import Application
 
+from rlm_kernel.errors import ManagerError
 from rlm_kernel.manager.handlers.base import Services
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class LateRoutes:
         )
 
     async def ready(self, application: Application) -> None:
-        """Returns once the routes are there. Raises what their import raises, each time."""
+        """Returns once the routes are there. Raises ManagerError, each time, if they cannot be."""
         if self._loading is None:
             # In a context of its own: it is not for the one session that is asked about just now.
             self._loading = asyncio.create_task(self._load(application), context=Context())
@@ -68,9 +69,17 @@ class LateRoutes:
 
     @property
     def _done(self) -> bool:
-        return self._loading is not None and self._loading.done()
+        loading = self._loading
+        return loading is not None and loading.done() and loading.exception() is None
 
     async def _load(self, application: Application) -> None:
+        try:
+            await self._bring_in(application)
+        except Exception as error:
+            _log.exception("the routes of Jupyter Server cannot be brought in")
+            raise ManagerError("Jupyter Server cannot be used; the log has the details") from error
+
+    async def _bring_in(self, application: Application) -> None:
         started = time.perf_counter()
         with _frequent_turns(), _without(SLOW_EXTRA):
             modules = [await asyncio.to_thread(import_module, name) for name in self._modules]
