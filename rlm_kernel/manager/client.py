@@ -238,6 +238,17 @@ class ManagerClient:
             async for data in response.aiter_raw():
                 yield data
 
+    async def write_folder(
+        self, session_id: str, folder: str, archive: bytes | AsyncIterable[bytes]
+    ) -> None:
+        """Unpack a tar archive of files, folders and symbolic links into a folder.
+
+        What was there stays, as does what was unpacked before an error. Raises FileError,
+        BodyTooLarge, and BadRequest for what is no archive or has members that lead out of it.
+        """
+        path = _path(session_id, "files", _folder(folder)) + "?tar"
+        await self._call("PUT", path, content=archive)
+
     async def delete_file(self, session_id: str, path: str) -> None:
         """Remove a file, a link, or a folder with all that is in it. Raises FileError."""
         await self._call("DELETE", _path(session_id, "files", path))

@@ -50,6 +50,16 @@ class SessionFiles:
         with self._in_use():
             await self._session.remove_file(path)
 
+    async def make_folder(self, path: str) -> None:
+        """Makes a folder, and those that it is in, unless they are there."""
+        with self._in_use():
+            await self._session.make_folder(path)
+
+    async def make_link(self, path: str, target: str) -> None:
+        """Makes a symbolic link, in place of a file or link that was there."""
+        with self._in_use():
+            await self._session.make_link(path, target)
+
     def upload(self, path: str) -> IncomingFile:
         """A file that is about to come."""
         return IncomingFile(self._session.upload(path), self._in_use)

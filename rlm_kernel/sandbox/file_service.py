@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rlm_kernel.emscripten.errno import Errno, SyscallError
-from rlm_kernel.emscripten.filesystem import FileSystem
+from rlm_kernel.emscripten.filesystem import PATH_MAX, FileSystem
 from rlm_kernel.emscripten.nodes import (
     Directory,
     Node,
@@ -46,6 +46,8 @@ class FileService:
             "get_file": self._get,
             "list_files": self._list,
             "remove_file": self._remove,
+            "make_folder": self._make_folder,
+            "make_link": self._make_link,
         }
 
     def __call__(self, frame: Frame) -> Frame | None:
@@ -60,10 +62,7 @@ class FileService:
         return Frame("file_reply", frame.request_id, content, (data,))
 
     def _absolute(self, frame: Frame) -> str:
-        path = frame.content["path"]
-        if not isinstance(path, str) or "\0" in path:
-            raise ValueError("no path")
-        path.encode("utf-8", "surrogateescape")  # before parents of such a name are made
+        path = _text(frame.content["path"])
         return path if path.startswith("/") else f"{self._home}/{path}"
 
     def _put(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
@@ -99,6 +98,19 @@ class FileService:
         self._files.remove_tree(path)
         return {}, b""
 
+    def _make_folder(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
+        self._files.make_directories(self._absolute(frame))
+        return {}, b""
+
+    def _make_link(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
+        path, target = self._absolute(frame), _text(frame.content["target"])
+        self._files.make_directories(path.rpartition("/")[0])
+        parent, name = self._files.locate(path)
+        if isinstance(parent.entries.get(name), (Symlink, RegularFile)):
+            self._files.detach(parent, name)
+        self._files.make_symlink(path, None, target)
+        return {}, b""
+
     def _expect_no_home(self, node: Node) -> None:
         """EBUSY for the folder that relative paths start at, and those that it is in."""
         folder = self._files.resolve(self._home) if self._files.exists(self._home) else None
@@ -106,6 +118,15 @@ class FileService:
             if folder is node:
                 raise SyscallError(Errno.EBUSY)
             folder = folder.parent
+
+
+def _text(value: object) -> str:
+    """A path, before anything is made by it."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("no path")
+    if len(value.encode("utf-8", "surrogateescape")) >= PATH_MAX:
+        raise SyscallError(Errno.ENAMETOOLONG)
+    return value
 
 
 def _version(file: RegularFile) -> str:

@@ -78,6 +78,14 @@ class FileTransfer:
         """Removes a file, a link, or a folder with all that is in it."""
         await self._request("remove_file", {"path": path})
 
+    async def make_folder(self, path: str) -> None:
+        """Makes a folder, and those that it is in, unless they are there."""
+        await self._request("make_folder", {"path": path})
+
+    async def make_link(self, path: str, target: str) -> None:
+        """Makes a symbolic link, in place of a file or link that was there."""
+        await self._request("make_link", {"path": path, "target": target})
+
     async def _request(self, kind: str, content: dict[str, Any], data: bytes = b"") -> Frame:
         path = content["path"]
         reply = await self._exchange(kind, content, data)

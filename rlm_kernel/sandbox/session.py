@@ -306,6 +306,14 @@ class Session:
         """Removes a file, a link, or a folder with all that is in it. Raises FileError."""
         await self._files.remove(path)
 
+    async def make_folder(self, path: str) -> None:
+        """Makes a folder, and those that it is in, unless they are there. Raises FileError."""
+        await self._files.make_folder(path)
+
+    async def make_link(self, path: str, target: str) -> None:
+        """Makes a symbolic link, in place of a file or link. Raises FileError."""
+        await self._files.make_link(path, target)
+
     async def _exchange(self, kind: str, content: dict[str, Any], data: bytes) -> Frame:
         async with self._turn:
             process = await self._incarnation.living()

@@ -123,6 +123,9 @@ def drive_files(http: httpx.Client, session: str) -> None:
     files = f"{session}/files"
     assert http.put(f"{files}/sub/a", content=b"data").status_code == 204
     assert http.put(f"{files}/sub", content=b"data").status_code == 422
+    packed = http.get(f"{files}/sub?tar").content
+    for path, body, status in (("/", packed, 204), ("/a/", b"", 400), ("/sub/a/", packed, 422)):
+        assert http.put(f"{files}{path}?tar", content=body).status_code == status
     for method in ("GET", "HEAD"):
         for path in ("/sub/a", "/sub?tar", "", "/", "/sub/", "/sub/?tar", "?tar"):
             assert http.request(method, files + path).status_code == 200

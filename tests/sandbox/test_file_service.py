@@ -62,6 +62,11 @@ def test_what_is_no_path_is_refused_and_leaves_nothing(
         ("list_files", {"path": ".", "after": -1, "count": 1}),
         ("list_files", {"path": ".", "after": 0, "count": "1"}),
         ("list_files", {"path": 1, "after": 0, "count": 1}),
+        ("make_folder", {}),
+        ("make_link", {"path": "link"}),
+        ("make_link", {"path": "link", "target": 1}),
+        ("make_link", {"path": "link", "target": "a\0b"}),
+        ("make_link", {"path": "link", "target": "\ud800"}),
         ("remove_file", {}),
         ("remove_file", {"path": "a\0b"}),
     ],
@@ -202,3 +207,24 @@ def test_what_relative_paths_start_at_cannot_be_removed(
     assert files.exists(f"{HOME}/file")
     files.remove_tree("/home")
     assert ask(service, "remove_file", {"path": "/none"}).content == {"error": "ENOENT"}
+
+
+def test_folders_are_made_once_and_links_in_place_of_files(
+    files: FileSystem, service: FileService
+) -> None:
+    for _ in range(2):
+        assert ask(service, "make_folder", {"path": "a/b"}).content == {}
+        assert ask(service, "make_link", {"path": "c/link", "target": "../x"}).content == {}
+    put(service, "x", b"data")
+    assert content(files, f"{HOME}/c/link") == "data"
+    assert ask(service, "make_link", {"path": "x", "target": "y"}).content == {}
+    assert ask(service, "make_folder", {"path": "x"}).content == {"error": "ENOENT"}
+    for path in ("a", "/", ""):
+        error = ask(service, "make_link", {"path": path, "target": "y"}).content["error"]
+        assert error in ("EEXIST", "EBUSY", "EISDIR"), path
+
+
+@pytest.mark.parametrize("target", ["", "x" * 4096])
+def test_a_link_that_leads_nowhere_is_refused(service: FileService, target: str) -> None:
+    error = ask(service, "make_link", {"path": "link", "target": target}).content["error"]
+    assert error in ("ENOENT", "ENAMETOOLONG")

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 from urllib.parse import quote_from_bytes
 
 from tornado.httputil import format_timestamp
@@ -16,6 +17,7 @@ from tornado.iostream import StreamClosedError
 from rlm_kernel import errors, sandbox
 from rlm_kernel.errors import BadRequest, FileError, RLMKernelError
 from rlm_kernel.manager import folder_archive
+from rlm_kernel.manager.archive_reader import ArchiveReader
 from rlm_kernel.manager.handlers.base import Handler, Services
 from rlm_kernel.manager.handlers.byte_range import parse_range
 from rlm_kernel.manager.handlers.negotiation import accepts
@@ -54,12 +56,42 @@ _endings: set[asyncio.Future[None]] = set()
 """Kept until they are done: the loop itself would forget them."""
 
 
+class Incoming(Protocol):
+    """What is on its way into the session."""
+
+    async def abandon(self) -> None: ...
+
+
 class FilesHandler(Handler):
     """Base of what answers below `/session/{id}/files`.
 
     A path is relative to where the session's code runs; one that begins with a slash is absolute.
     Bytes of it that are no UTF-8 are those of the name of a file.
     """
+
+    def initialize(self, services: Services) -> None:
+        super().initialize(services)
+        self.incoming: Incoming | None = None
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self.services.max_file_bytes
+
+    def on_finish(self) -> None:
+        super().on_finish()
+        self._abandon()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._abandon()
+
+    def _abandon(self) -> None:
+        """Has nothing left of what did not come to its end."""
+        incoming, self.incoming = self.incoming, None
+        if incoming is not None:
+            ending = asyncio.ensure_future(incoming.abandon())
+            _endings.add(ending)
+            ending.add_done_callback(_endings.discard)
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         return value.decode("utf-8", "surrogateescape")
@@ -153,14 +185,12 @@ class OneFile(FilesHandler):
         super().initialize(services)
         self._upload: IncomingFile | None = None
 
-    @property
-    def max_body_bytes(self) -> int:
-        return self.services.max_file_bytes
-
     def check(self) -> None:
         super().check()
         if self.request.method == "PUT":
-            self._upload = self.files.upload(self.path_args[1])
+            if "tar" in self.request.query_arguments:
+                raise BadRequest("to have an archive unpacked, end the path with a slash")
+            self._upload = self.incoming = self.files.upload(self.path_args[1])
 
     async def take(self, chunk: bytes) -> None:
         if self._upload is not None:
@@ -220,22 +250,6 @@ class OneFile(FilesHandler):
             raise FileError("the file changed while it was read")
         return piece.data
 
-    def on_finish(self) -> None:
-        super().on_finish()
-        self._abandon()
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self._abandon()
-
-    def _abandon(self) -> None:
-        """Has nothing left of a file that did not come to its end."""
-        upload, self._upload = self._upload, None
-        if upload is not None:
-            ending = asyncio.ensure_future(upload.abandon())
-            _endings.add(ending)
-            ending.add_done_callback(_endings.discard)
-
 
 class Home(FilesHandler):
     """`/session/{id}/files`: the folder where the session's code runs."""
@@ -265,6 +279,14 @@ class Folder(Home):
     operations = by_method(
         GET=LIST,
         HEAD=replace(LIST, name="folder_head", summary="What a GET would say before the entries"),
+        PUT=Operation(
+            "write_folder",
+            "Unpack an archive into a folder, made where it is not there; what is there stays",
+            NOTHING,
+            IN_FILES,
+            body={folder_archive.MEDIA_TYPE: None},
+            parameters=(Parameter("tar", "query", "with any value: whatever the content type"),),
+        ),
         DELETE=Operation(
             "delete_folder",
             "Remove a folder with all that is in it, unless relative paths start there",
@@ -272,6 +294,32 @@ class Folder(Home):
             IN_FILES,
         ),
     )
+
+    def initialize(self, services: Services) -> None:
+        super().initialize(services)
+        self._archive: ArchiveReader | None = None
+
+    def check(self) -> None:
+        super().check()
+        if self.request.method == "PUT":
+            if not self.brings_archive:
+                raise BadRequest("what is put into a folder is a tar archive: say so by ?tar")
+            self._archive = self.incoming = ArchiveReader(self.files, self.path_args[1])
+
+    @property
+    def brings_archive(self) -> bool:
+        media, _, _ = self.request.headers.get("Content-Type", "").partition(";")
+        named = media.strip().lower() == folder_archive.MEDIA_TYPE
+        return named or "tar" in self.request.query_arguments
+
+    async def take(self, chunk: bytes) -> None:
+        if self._archive is not None:
+            await self._archive.feed(chunk)
+
+    async def put(self, _session_id: str, _path: str) -> None:
+        assert self._archive is not None
+        await self.files.in_turn(self._archive.finish)
+        self.answer_nothing()
 
     async def delete(self, _session_id: str, path: str) -> None:
         await self.remove(path)
