@@ -38,6 +38,7 @@ class Endless(RequestHandler):
     """Answers when it is told to."""
 
     async def get(self) -> None:
+        self.settings["arrived"].append(self.request.path)
         await self.settings["gate"].wait()
         self.finish("at last")
 
@@ -54,6 +55,7 @@ class Upload(RequestHandler):
 
     async def data_received(self, chunk: bytes) -> None:
         if self.request.headers.get("X-Wait"):
+            self.settings["arrived"].append(self.request.path)
             await self.settings["gate"].wait()
 
     def put(self) -> None:
@@ -68,6 +70,7 @@ class Socket(WebSocketHandler):
 class Served:
     port: int
     connections: Connections
+    arrived: list[str]
     gate: asyncio.Event
     closed: list[str] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -99,13 +102,17 @@ class Served:
 @asynccontextmanager
 async def serving() -> AsyncIterator[Served]:
     closed: list[str] = []
-    connections, gate = Connections(3, closed.append), asyncio.Event()
+    connections = Connections(3, closed.append)
+    arrived: list[str] = []
+    gate = asyncio.Event()
     routes = [("/quick", Quick), ("/endless", Endless), ("/plenty", Plenty), ("/upload", Upload)]
-    application = Application([*routes, ("/socket", Socket)], gate=gate, log_function=_silent)
+    application = Application(
+        [*routes, ("/socket", Socket)], arrived=arrived, gate=gate, log_function=_silent
+    )
     server = ManagerHTTPServer(application, connections=connections)
     sockets = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
     server.add_sockets(sockets)
-    served = Served(sockets[0].getsockname()[1], connections, gate, closed)
+    served = Served(sockets[0].getsockname()[1], connections, arrived, gate, closed)
     try:
         yield served
     finally:
@@ -143,6 +150,7 @@ def test_the_longest_idle_connection_makes_room_for_one_more() -> None:
         second, third = [await served.connect(GET) for _ in range(2)]
         await second.readuntil(b"quick")
         await third.readuntil(b"quick")
+        await served.until(lambda: served.connections.idle == 3)
         fourth = await served.connect(GET)
         assert await fourth.readuntil(b"quick")
         assert await served.sent(first) == b""
@@ -155,7 +163,7 @@ def test_the_longest_idle_connection_makes_room_for_one_more() -> None:
 def test_connections_that_all_have_a_request_leave_no_room() -> None:
     async def scenario(served: Served) -> None:
         busy = [await served.connect(HEAD % b"GET /endless" + b"\r\n") for _ in range(3)]
-        await served.until(lambda: not served.connections.idle)
+        await served.until(lambda: len(served.arrived) == 3)
         refused = await served.sent(await served.connect(GET))
         assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert b"\r\nRetry-After: 1\r\n" in refused
@@ -163,6 +171,7 @@ def test_connections_that_all_have_a_request_leave_no_room() -> None:
         served.gate.set()
         for each in busy:
             await each.readuntil(b"at last")
+        await served.until(lambda: served.connections.idle == 3)
         await (await served.connect(GET)).readuntil(b"quick")
 
     play(scenario)
@@ -210,7 +219,7 @@ def test_a_body_that_the_manager_itself_keeps_waiting_is_not_slow(
     async def scenario(served: Served) -> None:
         waiting = UPLOAD.replace(b"Content-Length", b"X-Wait: 1\r\nContent-Length")
         reader = await served.connect(waiting + b"x" * 100_000)
-        await served.until(lambda: not served.connections.idle)
+        await served.until(lambda: bool(served.arrived))
         for _ in range(10):
             served.connections.sweep()
         assert served.closed == []
@@ -238,6 +247,7 @@ def test_those_who_only_wait_are_left_alone() -> None:
         await served.connect(HEAD % b"GET /endless" + b"\r\n")
         upgraded = await served.connect(UPGRADE)
         assert b" 101 " in await upgraded.readuntil(b"\r\n\r\n")
+        await served.until(lambda: bool(served.arrived))
         await served.until(lambda: served.connections.idle == 1)
         for _ in range(10):
             served.connections.sweep()

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler, APIVersionHandler
+from jupyter_server.kernelspecs.handlers import KernelSpecResourceHandler
 from jupyter_server.kernelspecs.handlers import default_handlers as kernelspec_files
 from jupyter_server.services.api.handlers import IdentityHandler
 from jupyter_server.services.kernels import handlers as kernels
@@ -53,6 +54,10 @@ class KernelAction(Faults, kernels.KernelActionHandler):
 
 class KernelSocket(Faults, KernelWebsocketHandler):
     """`/api/kernels/{id}/channels`"""
+
+
+class SpecFile(Faults, KernelSpecResourceHandler):
+    """`/kernelspecs/{name}/{file}`; Jupyter Server's own makes a page of what goes wrong."""
 
 
 class AllSessions(Faults, sessions.SessionRootHandler):
@@ -179,5 +184,5 @@ ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (r"/api/sessions", AllSessions),
     ("/api/sessions/" + _ID.format("session_id"), OneSession),
     *kernelspecs,
-    *kernelspec_files,
+    *((path, SpecFile) for path, _ in kernelspec_files),
 ]
