@@ -29,8 +29,9 @@ import importlib
 important = 1
 """
 COUNT = (
+    "from collections import Counter\n"
     "lines = [each for each in context.splitlines() if each.startswith('import ')]\n"
-    "line = max(set(lines), key=lines.count)\n"
+    "line = Counter(lines).most_common(1)[0][0]\n"
 )
 
 

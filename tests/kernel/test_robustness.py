@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from rlm_kernel.sandbox import Limits
 from tests.kernel.conftest import Served
 from tests.kernel.peer import Peer
 from tests.kernel.test_comms import open_echo, send
@@ -16,6 +17,25 @@ def test_a_client_that_reads_nothing_does_not_keep_the_others_from_a_long_stream
     with Peer(served.connection):
         done = peer.execute("for _ in range(150):\n    print('x' * 100_000)")
         assert len(done.text()) == 150 * 100_001
+
+
+def test_a_stream_of_a_hundred_megabytes_is_cut_and_the_kernel_goes_on(
+    served: Served, peer: Peer
+) -> None:
+    with Peer(served.connection) as other:
+        running = peer.start("for _ in range(1000):\n    print('x' * 100_000)")
+        done = peer.finish(running)
+        assert done.content["status"] == "ok"
+        text = done.text()
+        assert len(text) >= Limits().output_bytes
+        assert "RLM_KERNEL_OUTPUT_BYTES" in text[-200:]
+        other.until_published(
+            lambda m: (
+                m["parent_header"].get("msg_id") == running
+                and m["content"].get("execution_state") == "idle"
+            )
+        )
+        assert other.execute("6 * 7").contents("execute_result")[0]["data"] == {"text/plain": "42"}
 
 
 def test_control_answers_while_a_cell_floods_its_clients(served: Served, peer: Peer) -> None:
