@@ -6,6 +6,7 @@ The format is jupyter_client's; see "The Wire Protocol" in its documentation of 
 from __future__ import annotations
 
 import hmac
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ class SignedFrames:
             hmac.digest(key, b"", self._digest)
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"cannot sign messages by {scheme!r}: {error}") from error
-        self._seen: dict[bytes, None] = {}
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._parent: Mapping[str, Any] = {}
         self._packed_parent = NOTHING
 
@@ -71,7 +72,7 @@ class SignedFrames:
             raise ValueError("Duplicate Signature")
         self._seen[signature] = None
         if len(self._seen) > REMEMBERED_SIGNATURES:
-            del self._seen[next(iter(self._seen))]
+            self._seen.popitem(last=False)
 
     def _sign(self, parts: Sequence[bytes]) -> bytes:
         if not self._key:

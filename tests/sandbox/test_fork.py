@@ -211,7 +211,7 @@ async def test_a_frozen_copy_does_nothing_until_it_is_needed(zygote: Zygote) -> 
     async with session(zygote) as one:
         await run(
             one,
-            "import asyncio, itertools, time\nticks = []\nasync def tick():\n"
+            "import asyncio, itertools, time\nticks = [time.monotonic()]\nasync def tick():\n"
             "    while True:\n        ticks.append(time.monotonic())\n"
             "        await asyncio.sleep(0.001)\n"
             "task = asyncio.create_task(tick())",
