@@ -59,6 +59,10 @@ class FileService:
             content, data = {"error": _errno(error).name}, b""
         return Frame("file_reply", frame.request_id, content, (data,))
 
+    def drop_uploads(self) -> None:
+        """Forgets the files that are on their way."""
+        self._uploads.drop_all()
+
     def _absolute(self, frame: Frame) -> str:
         path = frame.content["path"]
         if not isinstance(path, str) or "\0" in path:

@@ -71,6 +71,10 @@ class SessionProcess(asyncio.Protocol):
         )
         return process
 
+    def drop_uploads(self) -> None:
+        """Has the process forget files on their way, which go to the one that it is a copy of."""
+        self.send(Frame("drop_uploads", "", {}))
+
     def wake(self) -> None:
         """Lets the guest of a forked process run: until then it is as it was when forked."""
         self.send(Frame("renew", "", {}))

@@ -109,6 +109,9 @@ class ZygoteProcess:
         if frame.kind == "copy":
             self._copy()
             return True
+        if frame.kind == "drop_uploads":
+            self._files.drop_uploads()
+            return True
         answer = self._files(frame)
         if answer is not None:
             self._line.send(answer)
