@@ -224,11 +224,8 @@ class Closures:
 
     def _variable(self, description: Description, area: int) -> list[int]:
         addresses = []
-        for kind in description.arguments[description.fixed :]:
-            size = max(kind.size, 4) if isinstance(kind, Scalar) else 4
-            alignment = min(size, 8)
-            area = -(-area // alignment) * alignment
+        offsets, _ = description.variable_layout()
+        for kind, offset in zip(description.arguments[description.fixed :], offsets, strict=True):
             indirect = isinstance(kind, Structure)
-            addresses.append(self._memory.read_u32(area) if indirect else area)
-            area += size
+            addresses.append(self._memory.read_u32(area + offset) if indirect else area + offset)
         return addresses

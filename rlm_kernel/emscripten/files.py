@@ -21,6 +21,7 @@ from rlm_kernel.emscripten.nodes import (
     Node,
     RegularFile,
     Symlink,
+    encoded,
     expect_directory,
     expect_file,
 )
@@ -128,7 +129,7 @@ class FileCalls:
         node = self._at.find(directory_fd, path, AT_SYMLINK_NOFOLLOW)
         if not isinstance(node, Symlink) or size == 0:
             raise SyscallError(Errno.EINVAL)
-        target = node.target.encode("utf-8", "surrogateescape")[:size]
+        target = encoded(node.target)[:size]
         self._memory.write(buffer, target)
         return len(target)
 

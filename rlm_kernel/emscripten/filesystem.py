@@ -10,6 +10,7 @@ from rlm_kernel.emscripten.nodes import (
     Node,
     RegularFile,
     Symlink,
+    encoded,
     expect_directory,
     expect_file,
 )
@@ -79,7 +80,7 @@ class FileSystem:
         """Where a path leads: a directory and a name in it, or the directory itself and no name."""
         if path == "":
             raise SyscallError(Errno.ENOENT)
-        if len(path.encode("utf-8", "surrogateescape")) >= self.path_max:
+        if len(encoded(path)) >= self.path_max:
             raise SyscallError(Errno.ENAMETOOLONG)
         current = self.root if path.startswith("/") else start
         names = [name for name in path.split("/") if name]
@@ -87,7 +88,7 @@ class FileSystem:
             if name in (".", ".."):
                 current = current if name == "." else current.parent or current
                 continue
-            if len(name.encode("utf-8", "surrogateescape")) > NAME_MAX:
+            if len(encoded(name)) > NAME_MAX:
                 raise SyscallError(Errno.ENAMETOOLONG)
             child = current.entries.get(name)
             if position == len(names) - 1 and (child is None or not path.endswith("/")):

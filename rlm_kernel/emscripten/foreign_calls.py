@@ -87,7 +87,7 @@ class ForeignCalls:
         for kind, address in passed[: description.fixed]:
             words += self._values(kind, address, frame)
         if description.variadic:
-            words.append(self._variable(passed[description.fixed :], frame))
+            words.append(self._variable(description, passed[description.fixed :], frame))
         return words
 
     @staticmethod
@@ -103,15 +103,11 @@ class ForeignCalls:
         self._memory.write(copy, self._memory.slice(address, kind.size))
         return (copy,)
 
-    def _variable(self, passed: list[tuple[Scalar | Structure, int]], frame: Frame) -> int:
-        """The address of these, in order, each at a multiple of its size and of at least 4."""
-        offsets, end = [], 0
-        for kind, _ in passed:
-            size = max(kind.size, 4) if isinstance(kind, Scalar) else 4
-            alignment = min(size, 8)
-            start = -(-end // alignment) * alignment
-            offsets.append(start)
-            end = start + size
+    def _variable(
+        self, description: Description, passed: list[tuple[Scalar | Structure, int]], frame: Frame
+    ) -> int:
+        """The address of the area that holds these."""
+        offsets, end = description.variable_layout()
         values = [self._values(kind, address, frame) for kind, address in passed]
         area = frame.take(end)
         for (kind, _), offset, words in zip(passed, offsets, values, strict=True):

@@ -32,7 +32,6 @@ there as a pointer."""
 _CIF = Struct("<4xIII8xI")
 _FLAGS_OFFSET = 20
 _TYPE = Struct("<IHHI")
-_ADDRESSES = Struct("<II")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +122,21 @@ class Description:
         returned = "" if result is None or by_address else result.values
         object.__setattr__(self, "returns_by_address", by_address)
         object.__setattr__(self, "signature", Signature(parameters, returned))
+
+    def variable_layout(self) -> tuple[list[int], int]:
+        """Where the variable arguments lie in their area, and how long it is.
+
+        They are in order, each at a multiple of its size and of at least 4; of a structure it is
+        the address that lies there.
+        """
+        offsets, end = [], 0
+        for kind in self.arguments[self.fixed :]:
+            size = max(kind.size, 4) if isinstance(kind, Scalar) else 4
+            alignment = min(size, 8)
+            start = -(-end // alignment) * alignment
+            offsets.append(start)
+            end = start + size
+        return offsets, end
 
 
 def read_description(memory: GuestMemory, cif: int) -> Description:

@@ -10,7 +10,6 @@ from rlm_kernel.emscripten.errno import Errno, SyscallError
 PAGE_BYTES = 65536
 
 _U32 = Struct("<I")
-_I32 = Struct("<i")
 _I64 = Struct("<q")
 
 
@@ -65,9 +64,6 @@ class GuestMemory:
 
     def write_u32(self, address: int, value: int) -> None:
         self.write(address, _U32.pack(value & 0xFFFFFFFF))
-
-    def write_i32(self, address: int, value: int) -> None:
-        self.write(address, _I32.pack(value))
 
     def write_i64(self, address: int, value: int) -> None:
         self.write(address, _I64.pack(value))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-DISPLAYS = frozenset(
-    {
-        "display_data",
-        "update_display_data",
-        "execute_result",
-        "clear_output",
-        "comm_open",
-        "comm_msg",
-        "comm_close",
-    }
-)
+COMM_MESSAGES = frozenset({"comm_open", "comm_msg", "comm_close"})
+DISPLAYS = COMM_MESSAGES | {
+    "display_data",
+    "update_display_data",
+    "execute_result",
+    "clear_output",
+}
 """The kinds of events that count as displays."""
 
 

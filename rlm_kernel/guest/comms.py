@@ -11,7 +11,6 @@ from comm.base_comm import BaseComm, CommManager
 from rlm_kernel.guest.events import Events
 
 Content = dict[str, Any]
-COMM_MESSAGES = frozenset({"comm_open", "comm_msg", "comm_close"})
 
 
 class Comms:

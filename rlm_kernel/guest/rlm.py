@@ -20,7 +20,7 @@ from rlm_kernel.guest.values import pack, unpack
 
 ANSWER_TYPE = "application/vnd.rlm-kernel.answer+json"
 _OWN_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
-_hooks: dict[str, list[Callable[[Any], None]]] = {}
+_hooks: dict[str, Callable[[Any], None]] = {}
 """What `install` registered: once more in the same session, it takes the place of the last."""
 
 
@@ -202,10 +202,10 @@ def install(shell: Any, path: str, form: str, *, sub_calls: bool, recursion: boo
         ("pre_run_cell", functions.before_cell),
         ("post_run_cell", functions.after_cell),
     ):
-        for old in _hooks.pop(event, []):
-            shell.events.unregister(event, old)
+        if event in _hooks:
+            shell.events.unregister(event, _hooks[event])
         shell.events.register(event, hook)
-        _hooks[event] = [hook]
+        _hooks[event] = hook
 
 
 def load(path: str, form: str) -> Any:

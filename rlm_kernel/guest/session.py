@@ -15,9 +15,9 @@ from typing import Any
 
 from rlm_kernel.guest import entropy, host, refusals
 from rlm_kernel.guest.asking import Asker, stdin_allowed
-from rlm_kernel.guest.budget import Budget
+from rlm_kernel.guest.budget import COMM_MESSAGES, Budget
 from rlm_kernel.guest.bundles import shortened
-from rlm_kernel.guest.comms import COMM_MESSAGES, Comms
+from rlm_kernel.guest.comms import Comms
 from rlm_kernel.guest.completion import use_image
 from rlm_kernel.guest.debugger import use_interruptible
 from rlm_kernel.guest.events import Events, current_request

@@ -96,8 +96,13 @@ class BootingSession:
             await self._origin.close()
 
     async def _start(self) -> GuestSession:
-        self._origin = await self._boot()
-        session = await self._origin.spawn()
+        origin = await self._boot()
+        try:
+            session = await origin.spawn()
+        except BaseException:
+            await origin.close()
+            raise
+        self._origin = origin
         session.on_event = self.on_event
         self._session = session
         return session
@@ -123,6 +128,6 @@ class BootingSession:
     def _outcome(self, booting: asyncio.Task[GuestSession]) -> GuestSession:
         if booting.cancelled():
             raise SandboxClosed("the session was closed while it was starting")
-        if booting.exception() is not None:
-            self._booting = None
+        if booting.exception() is not None and self._booting is booting:
+            self._booting = None  # another request that waited may have begun anew
         return booting.result()

@@ -11,6 +11,7 @@ from jupyter_client.connect import write_connection_file
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.kernel.contents import problems
 
 Port = Literal["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"]
 
@@ -47,11 +48,7 @@ class ConnectionInfo(BaseModel):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(str(part) for part in problem['loc']) or 'content'}: {problem['msg']}"
-                for problem in error.errors(include_url=False, include_input=False)
-            )
-            raise ConfigurationError(f"connection file {path}: {problems}") from error
+            raise ConfigurationError(f"connection file {path}: {problems(error)}") from error
 
     def write(self, path: Path) -> None:
         """Writes a connection file that only its owner can read."""

@@ -50,8 +50,12 @@ def error_content(ename: str, evalue: str, traceback: list[str] | None = None) -
 
 def malformed_content(error: ValidationError) -> Content:
     """The answer to a request whose content is not of the protocol's form."""
-    problems = "; ".join(
+    return error_content("MalformedRequest", problems(error))
+
+
+def problems(error: ValidationError) -> str:
+    """What is wrong with each field, without what was given."""
+    return "; ".join(
         f"{'.'.join(str(part) for part in problem['loc']) or 'content'}: {problem['msg']}"
         for problem in error.errors(include_url=False, include_input=False)
     )
-    return error_content("MalformedRequest", problems)

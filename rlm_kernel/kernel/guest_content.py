@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rlm_kernel.guest.budget import COMM_MESSAGES
 from rlm_kernel.kernel.message import Content, Message
 from rlm_kernel.sandbox import Event
-
-COMM_MESSAGES = frozenset({"comm_open", "comm_msg", "comm_close"})
 
 
 def for_guest(message: Message, content: Content) -> Content:

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from rlm_kernel.errors import RLMKernelError, SubshellError
+from rlm_kernel.guest.budget import COMM_MESSAGES
 from rlm_kernel.kernel.contents import ExecuteContent, error_content, malformed_content
-from rlm_kernel.kernel.guest_content import COMM_MESSAGES, for_guest
+from rlm_kernel.kernel.guest_content import for_guest
 from rlm_kernel.kernel.info import kernel_info
 from rlm_kernel.kernel.message import Content, Mint
 from rlm_kernel.kernel.publisher import Publisher

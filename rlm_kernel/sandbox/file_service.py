@@ -61,6 +61,10 @@ class FileService:
             content, data = {"error": _errno(error).name}, b""
         return Frame("file_reply", frame.request_id, content, (data,))
 
+    def drop_uploads(self) -> None:
+        """Forgets the files that are on their way."""
+        self._uploads.drop_all()
+
     def _absolute(self, frame: Frame) -> str:
         path = _text(frame.content["path"])
         return path if path.startswith("/") else f"{self._home}/{path}"

@@ -13,6 +13,7 @@ from typing import Literal
 from rlm_kernel.guest.frames import Frame, FrameDecoder, FrameError
 from rlm_kernel.sandbox.line_sockets import LineSockets, descriptors, line_sockets
 from rlm_kernel.sandbox.listener import AWAKE, COPY, PACKET_BYTES, interrupt_packet
+from rlm_kernel.sandbox.process_group import ProcessGroup
 from rlm_kernel.sandbox.sender import ask_for_senders, sender_of_packet
 
 Cause = Literal["killed", "protocol", "exited"]
@@ -47,8 +48,12 @@ class SessionProcess(asyncio.Protocol):
     is no more; one that sends what is no frame is killed.
     """
 
-    def __init__(self, pid: int, control: socket.socket, lifeline: socket.socket) -> None:
+    def __init__(
+        self, pid: int, control: socket.socket, lifeline: socket.socket, group: ProcessGroup
+    ) -> None:
         self.pid = pid
+        self._group = group
+        self._group.join()
         self.on_frame: Callable[[Frame], None] = lambda frame: None
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[str] = self._loop.create_future()
@@ -63,13 +68,20 @@ class SessionProcess(asyncio.Protocol):
         self._cause: Cause = "exited"
 
     @classmethod
-    async def connect(cls, pid: int, sockets: LineSockets) -> SessionProcess:
-        """Takes a process over."""
+    async def connect(
+        cls, pid: int, sockets: LineSockets, group: ProcessGroup | None = None
+    ) -> SessionProcess:
+        """Takes a process over, one of a group of its own where none is given."""
+        own = group or ProcessGroup(pid)
         sockets.frames.setblocking(False)
         _, process = await asyncio.get_running_loop().create_connection(
-            lambda: cls(pid, sockets.control, sockets.lifeline), sock=sockets.frames
+            lambda: cls(pid, sockets.control, sockets.lifeline, own), sock=sockets.frames
         )
         return process
+
+    def drop_uploads(self) -> None:
+        """Has the process forget files on their way, which go to the one that it is a copy of."""
+        self.send(Frame("drop_uploads", "", {}))
 
     def wake(self) -> None:
         """Lets the guest of a forked process run: until then it is as it was when forked."""
@@ -91,6 +103,13 @@ class SessionProcess(asyncio.Protocol):
 
         Raises OSError when the process ends before, or the guest does not wait for long.
         """
+        self._group.join()  # or what has just been copied would end with a process that ends now
+        try:
+            return await self._copied()
+        finally:
+            self._group.leave()
+
+    async def _copied(self) -> SessionProcess:
         with line_sockets() as (ours, theirs):
             ours.control.setblocking(False)
             ask_for_senders(ours.control)
@@ -101,7 +120,7 @@ class SessionProcess(asyncio.Protocol):
             # Not over the line of frames: what comes there may have been written by the guest.
             pid = await asyncio.wait_for(sender_of_packet(ours.control), COPY_PATIENCE)
             theirs.tie(pid)
-            return await self.connect(pid, ours)
+            return await self.connect(pid, ours, self._group)
 
     def slow_down(self) -> None:
         """Has the process wait longer: what it sends is not wanted any more."""
@@ -189,6 +208,7 @@ class SessionProcess(asyncio.Protocol):
             self._loop.remove_reader(pidfd)
             os.close(pidfd)
         if not self.ended.done():
+            self._group.leave()
             self.ended.set_result(self._reason or "it ended without a word")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +35,8 @@ class Sandbox:
     `preload` are packages to start with: requirements (`"pydantic==2.*"`) or paths of wheels. The
     first sandbox with given limits and packages boots a zygote, which takes seconds, or a minute
     where Pyodide must be fetched and compiled; later ones take milliseconds. Zygotes end with the
-    program. One thread at a time may execute; `interrupt` is for the others.
+    program; one that is forked from it boots its own. One thread at a time may execute;
+    `interrupt` is for the others.
     """
 
     def __init__(self, limits: Limits | None = None, *, preload: Sequence[str] = ()) -> None:
@@ -134,9 +136,9 @@ class Sandbox:
         return copy
 
     def close(self) -> None:
-        """Ends the sandbox and its process. Idempotent."""
+        """Ends the sandbox and its process. Idempotent; a forked program leaves it alone."""
         session, self._session = self._session, None
-        if session is not None:
+        if session is not None and not self._host.loop.is_inherited:
             self._host.loop.run(session.close())
 
     def __enter__(self) -> Self:
@@ -175,6 +177,8 @@ class _Host:
         return self.loop.run(zygote.spawn())
 
     def close(self) -> None:
+        if self.loop.is_inherited:
+            return
         for zygote in self._zygotes.values():
             self.loop.run(zygote.close())
         self.loop.close()
@@ -190,6 +194,15 @@ def _shared_host() -> _Host:
         if _host is None:
             _host = _Host()
         return _host
+
+
+def _forget_host() -> None:
+    """A forked program has neither the thread of the loop nor whoever holds the lock."""
+    global _host, _host_lock
+    _host, _host_lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_host)
 
 
 def _finish(running: Future[ExecutionResult]) -> None:

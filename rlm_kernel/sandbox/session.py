@@ -357,6 +357,7 @@ class Session:
                 raise ForkFailed(f"the session could not be copied: {reason}") from error
             session = Session(self._incarnation.source, self._limits, copy)
             session._incarnation.untold = self._incarnation.untold
+        copy.drop_uploads()
         copy.wake()
         return session
 

@@ -43,3 +43,6 @@ class Uploads:
 
     def drop(self, upload: str) -> None:
         self._pending.pop(upload, None)
+
+    def drop_all(self) -> None:
+        self._pending.clear()

@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 import wasmtime
 
 from rlm_kernel.cache import cache_dir
+from rlm_kernel.emscripten.calling import last_line
 from rlm_kernel.emscripten.imports import GuestExit
 from rlm_kernel.errors import ConfigurationError, RLMKernelError, ZygoteError
 from rlm_kernel.guest.frames import Frame
@@ -100,7 +101,7 @@ class ZygoteProcess:
         except GuestExit as exit_:
             status, reason = exit_.status, str(exit_)
         except (wasmtime.Trap, wasmtime.WasmtimeError) as trap:
-            status, reason = 1, _first_line(trap)
+            status, reason = 1, last_line(trap)
         self._line.send(Frame("exited", "", {"status": status, "reason": reason}))
         os._exit(status & 0xFF)
 
@@ -108,6 +109,9 @@ class ZygoteProcess:
         """Does what is not for the guest to do, and says whether this was it."""
         if frame.kind == "copy":
             self._copy()
+            return True
+        if frame.kind == "drop_uploads":
+            self._files.drop_uploads()
             return True
         answer = self._files(frame)
         if answer is not None:
@@ -223,11 +227,6 @@ def _check_for_forks(require_seal: bool) -> tuple[str, ...]:
     if unsealed and require_seal:
         raise ZygoteError(f"these layers are missing of the seal: {', '.join(unsealed)}")
     return unsealed
-
-
-def _first_line(trap: Exception) -> str:
-    lines = str(trap).strip().splitlines()
-    return lines[-1].strip() if lines else type(trap).__name__
 
 
 def _failure(error: Exception) -> dict[str, Any]:

@@ -22,7 +22,6 @@ ACCESSES: dict[str, tuple[int, Access]] = {
     "clear": (8, lambda memory, address: memory.clear(address, 8)),
     "read_u32": (4, lambda memory, address: memory.read_u32(address)),
     "write_u32": (4, lambda memory, address: memory.write_u32(address, 0)),
-    "write_i32": (4, lambda memory, address: memory.write_i32(address, -1)),
     "write_i64": (8, lambda memory, address: memory.write_i64(address, -1)),
 }
 

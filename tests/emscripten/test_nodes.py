@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import tracemalloc
 
 import pytest
 
@@ -162,3 +163,17 @@ def test_only_the_right_kind_is_expected(quota: Quota) -> None:
 
 def test_numbers_are_never_shared(quota: Quota) -> None:
     assert len({RegularFile(quota).number for _ in range(100)}) == 100
+
+
+def test_the_target_of_a_link_takes_no_more_memory_than_it_counts() -> None:
+    target = "\U00010000" + "a" * 4000
+    tracemalloc.start()
+    try:
+        links = [Symlink(target) for _ in range(100)]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [link.target for link in links] == [target] * 100
+    cost = sum(link.cost for link in links)
+    assert cost == 100 * 4004
+    assert cost < taken < 2 * cost

@@ -149,3 +149,45 @@ def test_an_interrupt_at_any_turn_of_the_boot_reaches_the_request_that_waits(tur
         await session.close()
 
     asyncio.run(story())
+
+
+def test_what_a_session_came_from_is_closed_where_it_gives_none() -> None:
+    class Barren(Nursery):
+        async def spawn(self) -> RecordingSession:
+            raise ZygoteError("cannot fork")
+
+    async def story() -> None:
+        nursery = Barren()
+        nursery.may_boot.set()
+        session = BootingSession(nursery.boot)
+        with pytest.raises(ZygoteError):
+            await _ask(session)
+        assert nursery.closed
+        await session.close()
+
+    asyncio.run(story())
+
+
+def test_requests_that_waited_for_a_boot_that_failed_boot_once_more_together() -> None:
+    async def ask_again(session: BootingSession) -> Reply:
+        with pytest.raises(ZygoteError):
+            await _ask(session)
+        return await _ask(session)
+
+    async def story() -> int:
+        nursery = Nursery(failures=1)
+        boots: list[Nursery] = []
+
+        async def boot() -> Nursery:
+            booted = await nursery.boot()
+            await asyncio.sleep(0)
+            boots.append(booted)
+            return booted
+
+        nursery.may_boot.set()
+        session = BootingSession(boot)
+        await asyncio.gather(*(ask_again(session) for _ in range(3)))
+        await session.close()
+        return len(boots)
+
+    assert asyncio.run(story()) == 1

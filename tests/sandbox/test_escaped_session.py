@@ -19,6 +19,7 @@ from rlm_kernel.errors import FileError, SandboxError
 from rlm_kernel.sandbox import Limits, Session
 from rlm_kernel.sandbox.line_sockets import line_sockets
 from rlm_kernel.sandbox.process import SessionProcess
+from tests.processes import children_of, until_ended
 
 NO_STANDBY = Limits(standby=False, interrupt_grace=0.2)
 
@@ -259,3 +260,15 @@ async def test_what_a_session_says_of_its_end_is_its_end_and_is_short() -> None:
         assert reply.content["ename"] == "SessionDied"
         assert not reply.timed_out
         assert len(reply.content["evalue"]) < 500
+
+
+async def test_what_it_forked_ends_with_the_session() -> None:
+    program = (
+        "os.setsid()\nif os.fork() == 0:\n    os.closerange(3, 64)\n    time.sleep(600)\n"
+        "next(asked())\nsay('reply', 'r', {'status': 'ok'})\ntime.sleep(600)"
+    )
+    async with fake(program) as session:
+        await session.request("execute_request", {"code": ""}, request_id="r")
+        forked = children_of(session.pid)
+        assert len(forked) == 1
+    await until_ended(forked)

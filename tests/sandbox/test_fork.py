@@ -56,6 +56,21 @@ def test_a_copy_can_be_interrupted_and_shows_text_as_it_comes() -> None:
     assert result.error.ename == "KeyboardInterrupt"
 
 
+async def test_a_copy_keeps_no_room_for_a_file_on_its_way_to_the_original(zygote: Zygote) -> None:
+    free = "import os; s = os.statvfs('/'); s.f_bavail * s.f_bsize >> 20"
+    async with session(zygote) as one:
+        before = (await run(one, free)).result
+        upload = one.upload("file")
+        await upload.write(bytes(12 << 20))
+        copy = await one.fork()
+        try:
+            assert (await run(copy, free)).result == before
+        finally:
+            await copy.close()
+        await upload.finish()
+        assert (await run(one, "os.path.getsize('file') >> 20")).result == "12"
+
+
 async def test_a_cell_that_is_killed_costs_only_itself(zygote: Zygote) -> None:
     async with session(zygote, Limits(interrupt_grace=0.1, cpu_seconds=0.5)) as one:
         await run(one, "x = 1\nopen('file', 'w').write('before')")
