@@ -13,7 +13,8 @@ from tornado.escape import json_decode
 class SharedKernels(GatewayMappingKernelManager):
     """Every session of the manager, where the stock class lists only what it started itself.
 
-    When the server ends, so do the sessions that were started from it, and no others.
+    Sessions that were started from here end with the server, or when their user shuts them down.
+    Others are only let go of: Jupyter also shuts down a kernel whose notebook takes another one.
     """
 
     def __init__(self, **given: Any) -> None:
@@ -36,9 +37,17 @@ class SharedKernels(GatewayMappingKernelManager):
             self._started.add(started)
         return started
 
+    async def shutdown_kernel(  # type: ignore[override]
+        self, kernel_id: str, now: bool = False, restart: bool = False
+    ) -> None:
+        if kernel_id in self._started:
+            await super().shutdown_kernel(kernel_id, now=now, restart=restart)  # type: ignore[no-untyped-call]
+        else:
+            self.remove_kernel(kernel_id)  # type: ignore[no-untyped-call]
+
     async def shutdown_all(self, now: bool = False) -> None:  # type: ignore[override]
         for kernel_id in self._started.intersection(self._kernels):
-            await self.shutdown_kernel(kernel_id, now=now)  # type: ignore[no-untyped-call]
+            await self.shutdown_kernel(kernel_id, now=now)
 
     async def _adopted(self, model: dict[str, Any]) -> GatewayKernelManager:
         kernel: GatewayKernelManager = self.kernel_manager_factory(parent=self, log=self.log)

@@ -62,6 +62,20 @@ def test_a_notebook_adopts_a_session(session: str, lab: JupyterProcess) -> None:
     assert lab.adopt(kernel).json()["kernel"]["id"] == session.removeprefix("/session/")
 
 
+def test_a_session_that_it_did_not_start_is_only_let_go_of(
+    http: httpx.Client, session: str, lab: JupyterProcess
+) -> None:
+    [kernel] = lab.kernels()
+    other = http.post("/session").json()["session_id"]
+    document = lab.adopt(kernel).json()
+    lab.kernels()
+    taken = lab.http.patch(f"/api/sessions/{document['id']}", json={"kernel": {"id": other}})
+    assert taken.json()["kernel"]["id"] == other
+    assert lab.http.delete(f"/api/kernels/{other}").status_code == 204
+    assert run(http, session, "1")["result"] == "1"
+    assert run(http, f"/session/{other}", "1")["result"] == "1"
+
+
 def test_notebooks_are_files_of_the_directory(lab: JupyterProcess, folder: Path) -> None:
     made = lab.http.post("/api/contents", json={"type": "notebook"}).json()
     assert (folder / "notebooks" / made["path"]).is_file()

@@ -25,5 +25,4 @@ def options(manager_url: str, directory: Path) -> list[str]:
         f"--GatewayClient.url={manager_url}",
         f"--LabApp.app_settings_dir={DEFAULTS}",
         "--LabApp.extension_manager=readonly",
-        "--LabApp.notebook_starts_kernel=False",
     ]

@@ -44,7 +44,7 @@ def mount(application: Application, services: Services) -> None:
             f"{NAME}_jinja2_env": lab.templates,
             "jinja2_env": lab.templates,
             "page_config_data": lab.page_config(),
-            "page_config_hook": lab.without_host_paths,
+            "page_config_hook": lab.told_to,
             "contents_manager": files,
             "event_logger": files.event_logger,
             "serverapp": None,

@@ -55,7 +55,6 @@ class Lab(LabConfig):
             user_settings_dir=str(folder.settings),
             workspaces_dir=str(folder.workspaces),
             licenses_url="",
-            notebook_starts_kernel=False,  # to open one is to look at it, and takes no session
         )
         self.settings: dict[str, Any] = {}
         self.log = logging.getLogger(__name__)
@@ -64,10 +63,14 @@ class Lab(LabConfig):
         loader = ChoiceLoader([FileSystemLoader(self.templates_dir), DictLoader(ERROR_PAGE)])
         self.templates = Environment(loader=loader, autoescape=True, extensions=["jinja2.ext.i18n"])
 
-    def without_host_paths(self, _handler: LabHandler, config: dict[str, Any]) -> dict[str, Any]:
-        """What a page is told, less where things are on this machine."""
+    def told_to(self, handler: LabHandler, config: dict[str, Any]) -> dict[str, Any]:
+        """What the page of a visitor is told: not where things are on this machine.
+
+        A notebook that is opened starts a session only for those who may start one.
+        """
         ours = {name for name in config if name.endswith(("Dir", "abextensionsPath"))}
-        return {name: value for name, value in config.items() if name not in ours}
+        told = {name: value for name, value in config.items() if name not in ours}
+        return {**told, "notebookStartsKernel": visitor_of(handler).is_owner}
 
     def page_config(self) -> dict[str, Any]:
         """What the page is told beside what JupyterLab's own handler tells it."""
