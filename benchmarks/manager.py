@@ -30,7 +30,7 @@ CHURNERS = 8
 """How many clients create and delete sessions while the others execute."""
 
 WARM_UP_SECONDS = 5.0
-SETTLING_SECONDS = 30.0
+SETTLING_SECONDS, SETTLING_STEP = 30.0, 0.5
 
 
 class Timings:
@@ -113,17 +113,24 @@ class Taken:
             len(manager.descendants()), manager.open_files(), private_bytes(manager.pid) / MB
         )
 
+    def exceeds(self, before: Taken) -> bool:
+        """Memory is not counted: what is free again need not go back to the system."""
+        return self.processes > before.processes or self.files > before.files
+
     def __str__(self) -> str:
         return f"{self.processes} processes, {self.files} files, {self.memory:.1f} MB"
 
 
 async def settled(manager: ManagerProcess, before: Taken | None = None) -> Taken:
-    """What the manager has once it has let go of as much as it had before."""
-    end = time.monotonic() + SETTLING_SECONDS
+    """What the manager has once it has let go of what it does not need.
+
+    That is as much as it had before, or, where that is not known, what does not change any more.
+    """
+    taken, end = Taken.by(manager), time.monotonic() + SETTLING_SECONDS
     while time.monotonic() < end:
-        await asyncio.sleep(0.5)
-        taken = Taken.by(manager)
-        if before and (taken.processes, taken.files) <= (before.processes, before.files):
+        await asyncio.sleep(SETTLING_STEP)
+        last, taken = taken, Taken.by(manager)
+        if not taken.exceeds(before or last) and not last.exceeds(taken):
             break
     return taken
 
@@ -176,6 +183,7 @@ async def measure(sessions: int, seconds: float, rounds: int) -> None:
         single("requests answered per second", timings.count() / seconds, "")
         after = await settled(manager, before)
         print(f"before: {before}\nafter:  {after}")
+        assert not after.exceeds(before), "a leak"
 
 
 def main() -> None:

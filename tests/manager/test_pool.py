@@ -55,20 +55,18 @@ async def test_one_that_is_taken_is_fresh_and_replaced(
 
 
 async def test_one_that_has_died_is_not_given_away(runner: asyncio.Runner, zygote: Zygote) -> None:
-    pids: list[int] = []
+    spawned: list[Session] = []
 
     async def spawn() -> Session:
-        session = await zygote.spawn()
-        pids.append(session.pid)
-        return session
+        spawned.append(await zygote.spawn())
+        return spawned[-1]
 
     async with a_pool(spawn, 2) as pool:
         await filled(pool, 2)
-        os.kill(pids[0], signal.SIGKILL)
-        await until_ended({pids[0]})
-        await asyncio.sleep(0)  # the loop hears of it
+        os.kill(spawned[0].pid, signal.SIGKILL)
+        await until(lambda: not spawned[0].lives)
         session = await pool.take()
-        assert session.pid == pids[1]
+        assert session is spawned[1]
         assert (await run(session, "1")).state == "kept"
         await session.close()
 

@@ -79,6 +79,17 @@ class Handler(RequestHandler):
     operations: ClassVar[Mapping[str, Operation]] = {}
     """What each method takes and answers."""
 
+    methods: ClassVar[tuple[str, ...]] = ()
+    """Those that a class of handlers defines itself."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.methods = tuple(
+            method
+            for method in cls.SUPPORTED_METHODS
+            if getattr(cls, method.lower()) is not getattr(RequestHandler, method.lower())
+        )
+
     def initialize(self, services: Services) -> None:
         self.services = services
         services.traffic.arrived(self)
@@ -214,15 +225,7 @@ class Handler(RequestHandler):
             _log.error("a request failed", extra={"path": path}, exc_info=(typ, value, tb))  # type: ignore[arg-type]
 
     def _takes_method(self) -> bool:
-        return self.request.method in self._methods()
-
-    def _methods(self) -> list[str]:
-        """The methods that this handler's class defines itself."""
-        return [
-            method
-            for method in self.SUPPORTED_METHODS
-            if getattr(type(self), method.lower()) is not getattr(RequestHandler, method.lower())
-        ]
+        return self.request.method in self.methods
 
     def _check_size(self, size: int) -> None:
         if size > self.max_body_bytes:
@@ -236,7 +239,7 @@ class Handler(RequestHandler):
         if isinstance(error, errors.RangeNotSatisfiable):
             self.set_header("Content-Range", f"bytes */{error.size}")
         if isinstance(error, errors.MethodNotAllowed):
-            self.set_header("Allow", ", ".join(self._methods()))
+            self.set_header("Allow", ", ".join(self.methods))
         if isinstance(error, errors.Unauthorized):
             self.set_header("WWW-Authenticate", "Bearer")
         self.answer(body_of(error), status_of(error))
