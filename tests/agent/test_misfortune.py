@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from rlm_kernel.agent import (
     SessionOpened,
     SidecarREPLFactory,
 )
+from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.manager_process import ManagerProcess
 from rlm_kernel.errors import (
@@ -259,7 +261,7 @@ def test_a_stream_left_early_ends_its_run(
 def impatient() -> Iterator[ManagerProcess]:
     """A manager of this module's own, whose idle sessions expire soon."""
     before = os.environ.get("SESSION_TTL")
-    os.environ["SESSION_TTL"] = "6"
+    os.environ["SESSION_TTL"] = "3"
     try:
         process = ManagerProcess()
     finally:
@@ -268,31 +270,42 @@ def impatient() -> Iterator[ManagerProcess]:
         yield process
 
 
-class Slow:
-    """A model that takes until its session has expired to give its second reply."""
+class CutOff:
+    """A model during whose second reply nothing of the agent reaches its session, which expires."""
 
-    name = "slow"
+    name = "cut off"
 
     def __init__(self, manager: ManagerProcess, replies: list[str]) -> None:
         self._manager = manager
         self._replies = replies
         self.told: list[str] = []
+        self.connection: KernelConnection | None = None
 
     async def complete(
         self, messages: Sequence[Message], *, max_output_tokens: int | None = None
     ) -> Completion:
         self.told.append(messages[-1].content)
         if len(self.told) == 2:
+            assert self.connection is not None
+            # As long as it listens it is attached, and keeps its session.
+            self.connection._client.iopub_channel.socket.unsubscribe(b"")
             while await open_sessions(self._manager):  # noqa: ASYNC110 nobody tells of an expiry
                 await asyncio.sleep(0.05)
         return Completion(self._replies[len(self.told) - 1], 1, 1, None)
 
 
 def test_a_session_that_expires_while_the_model_thinks_is_replaced_and_the_model_told_so(
-    impatient: ManagerProcess,
+    impatient: ManagerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     factory = SidecarREPLFactory(impatient.url, impatient.token)
-    model = Slow(impatient, [code("x = 1"), code("x"), code("FINAL(context)")])
+    model = CutOff(impatient, [code("x = 1"), code("x"), code("FINAL(context)")])
+    connect = KernelConnection.open
+
+    async def open_and_note(info: Mapping[str, Any]) -> KernelConnection:
+        model.connection = await connect(info)
+        return model.connection
+
+    monkeypatch.setattr(KernelConnection, "open", open_and_note)
     events = asyncio.run(collect(RLM_REPL(model, repl_factory=factory), "abc", "?"))
     assert isinstance(events[-1], AnswerGiven)
     assert events[-1].text == "abc"
