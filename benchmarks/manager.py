@@ -4,7 +4,7 @@ The manager is a process of its own, and so is each session. Under load every se
 cell after another while others are created and deleted; each answer is checked. At the end, all
 that was taken must be given back. Medians, with the 10th and 90th percentiles, and the 99th.
 
-python -m benchmarks.manager [--sessions 200] [--seconds 60] [--rounds 100], which takes two minutes and a half
+python -m benchmarks.manager [--sessions 200] [--seconds 60] [--rounds 100]
 """
 
 from __future__ import annotations

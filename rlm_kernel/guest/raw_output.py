@@ -32,8 +32,7 @@ class RawOutput:
         """Sends what was gathered since this was last asked."""
         for name, file, number in self._files:
             with contextlib.suppress(Exception):  # say, a program that closed what it did not open
-                status = os.fstat(file)
-                if status.st_size and status.st_ino == number:
+                if os.pread(file, 1, 0) and os.fstat(file).st_ino == number:
                     self._send(name, file)
 
     def _send(self, name: str, file: int) -> None:

@@ -48,7 +48,7 @@ NOTEBOOKS: dict[str, dict[str, Any]] = {
 }
 """Each with the options that nbclient's suite runs it with."""
 
-ALIKE = {"Disable Stdin", "Output", "Sleep1s"}
+ALIKE = {"Disable Stdin", "Sleep1s"}
 """Those that have a test of their own, since what they came out as is not in their files."""
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -90,18 +90,6 @@ def test_a_notebook_comes_out_as_with_ipykernel(name: str, folder: Path, served:
     served.loop.run(served.session.put_file("python.png", (folder / "python.png").read_bytes()))
     done = run(folder / f"{name}.ipynb", Attached(served), **NOTEBOOKS[name])
     assert list(comparable(done)) == list(comparable(_read(folder / f"{name}.ipynb")))
-
-
-def test_output_widgets_take_what_they_take_with_ipykernel(
-    folder: Path, served: Served, tmp_path: Path
-) -> None:
-    reference = AsyncKernelManager(transport="ipc", ip=str(tmp_path / "port"))
-    file = folder / "Output.ipynb"
-    ours = run(file, Attached(served), allow_errors=True)
-    theirs = run(file, reference, allow_errors=True)
-    assert list(comparable(ours)) == list(comparable(theirs))
-    assert taken_by_widgets(ours) == taken_by_widgets(theirs)
-    assert taken_by_widgets(ours)[0][0]["text"] == "in output\n"
 
 
 def test_the_state_of_widgets_is_saved_with_the_notebook(folder: Path, served: Served) -> None:
@@ -157,13 +145,6 @@ def _read(file: Path) -> NotebookNode:
 
 def texts(outputs: Iterable[NotebookNode]) -> list[str]:
     return [output.text for output in outputs if output.output_type == "stream"]
-
-
-def taken_by_widgets(notebook: NotebookNode) -> list[list[Any]]:
-    """What each Output widget took, in the order in which they were made."""
-    models = notebook.metadata.widgets[STATE].state.values()
-    taken = (model.state.outputs for model in models if model.model_name == "OutputModel")
-    return [[output_of(output) for output in outputs] for outputs in taken]
 
 
 def comparable(notebook: NotebookNode) -> Iterable[Any]:

@@ -54,7 +54,10 @@ class Growth:
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
-        self._before = scrape(http)
+        # What an earlier test has deleted may still be on its way out.
+        while (before := scrape(http))["sessions_busy"] or before["clients_attached"]:
+            threading.Event().wait(0.02)
+        self._before = before
 
     def __call__(self, name: str) -> float:
         return self.now()[name]
