@@ -164,10 +164,7 @@ class Execution:
 
     def _notice_early_interrupt(self) -> None:
         """KeyboardInterrupt where the interrupt came before the cell started."""
-        # The frame of an interrupt precedes its signal: where no signal has come, a frame that is
-        # not read yet will be when its signal comes.
-        came, self._interrupts.came = self._interrupts.came, False
-        interrupted = self._link.was_interrupted(self._request_id, look=came)
+        interrupted = self._link.was_interrupted(self._request_id)
         self._link.forget_interrupts()
         if interrupted:
             raise KeyboardInterrupt

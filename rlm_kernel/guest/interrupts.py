@@ -19,20 +19,17 @@ class Interrupts:
 
     `act` gets the frame that runs. As a context manager it shields the session's own code: an
     interrupt that comes meanwhile acts when the outermost shield ends, so that no frame is torn
-    and no text is lost. `came` is set with each that comes or may have come, for others
-    to reset.
+    and no text is lost.
     """
 
     def __init__(self) -> None:
         self.act: Callable[[FrameType | None], None] = lambda frame: None
-        self.came = False
         self._shields = 0
         self._pending = False
 
     def install(self) -> None:
         """Takes over the signal, also from a cell that has set a handler of its own."""
-        if signal.signal(signal.SIGINT, self._on_signal) != self._on_signal:
-            self.came = True  # that one may have had it
+        signal.signal(signal.SIGINT, self._on_signal)
 
     def take_own_signals(self) -> None:
         """Has the user's code interrupt itself where it sends the signal to its own process.
@@ -72,7 +69,6 @@ class Interrupts:
             self._shields = shields
 
     def _on_signal(self, _signal: int, frame: FrameType | None) -> None:
-        self.came = True
         if self._shields:
             self._pending = True
         else:

@@ -118,10 +118,9 @@ class Link:
         self.before_wait()
         select.poll().poll(math.ceil(seconds * 1000))
 
-    def was_interrupted(self, request_id: str, *, look: bool = True) -> bool:
-        """Whether an interrupt of this request has arrived; without a look, whether it was read."""
-        if look:
-            self._read_all()
+    def was_interrupted(self, request_id: str) -> bool:
+        """Whether an interrupt of this request has arrived."""
+        self._read_all()
         return request_id in self._interrupted
 
     def interrupted_in_line(self) -> bool:
