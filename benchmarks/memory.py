@@ -19,7 +19,10 @@ def bytes_of_descendants() -> int:
 
 
 def _sum_of(pid: int, field: str) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 

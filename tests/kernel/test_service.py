@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from contextlib import closing
 
@@ -13,7 +14,6 @@ from rlm_kernel.sandbox import Limits, Session, Zygote
 from rlm_kernel.sandbox.loop_thread import LoopThread
 from tests.kernel.conftest import Served
 from tests.kernel.peer import Peer
-from tests.kernel.processes import wait_until_gone
 
 
 def test_a_cell_is_published_between_its_busy_and_its_idle_status(peer: Peer) -> None:
@@ -221,6 +221,13 @@ def test_a_session_with_a_standby_goes_on_as_it_was_before(
         assert peer.execute("print(kept)").text("stdout") == "1\n"
 
 
+def kill(session: Session) -> None:
+    """Returns once its owner knows that its process has ended."""
+    os.kill(session.pid, signal.SIGKILL)
+    while session.lives:
+        time.sleep(0.005)
+
+
 @pytest.mark.parametrize("between", [(), ("is_complete_request",)])
 def test_a_session_that_went_back_between_two_cells_says_that_it_did(
     loop: LoopThread, zygote: Zygote, between: tuple[str, ...]
@@ -233,9 +240,7 @@ def test_a_session_that_went_back_between_two_cells_says_that_it_did(
         peer.execute("kept = 1")
         while not session.has_standby:
             time.sleep(0.005)
-        pid = session.pid
-        os.kill(pid, 9)
-        wait_until_gone([pid])
+        kill(session)
         for kind in between:
             peer.ask(kind, {"code": "1"})
         done = peer.execute("print(kept)")
@@ -245,8 +250,7 @@ def test_a_session_that_went_back_between_two_cells_says_that_it_did(
 
 
 def test_a_loss_is_not_told_to_the_session_after_a_restart(served: Served, peer: Peer) -> None:
-    os.kill(served.session.pid, 9)
-    wait_until_gone([served.session.pid])
+    kill(served.session)
     peer.ask("is_complete_request", {"code": "1"})
     served.loop.run(served.kernel.restart())
     done = peer.execute("1")
@@ -267,8 +271,7 @@ def test_a_death_between_two_cells_is_told_by_the_next_one(
     served: Served, peer: Peer, between: tuple[str, ...]
 ) -> None:
     peer.execute("x = 1")
-    os.kill(served.session.pid, 9)
-    wait_until_gone([served.session.pid])
+    kill(served.session)
     for kind in between:
         peer.ask(kind, {"code": "1"})
     done = peer.execute("x")
