@@ -120,11 +120,10 @@ def report(workers: list[Worker], havoc: Havoc) -> None:
     print(f"{sum(worker.losses_in_all() for worker in workers)} losses told")
 
 
-def test_every_answer_is_true_and_the_books_agree_with_what_is_alive() -> None:
-    survive(8, seed=1)
-
-
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
-def test_for_two_minutes() -> None:
-    survive(120, seed=2)
+@pytest.mark.parametrize(("seconds", "seed"), [(8, 1), (120, 2)])
+def test_every_answer_is_true_and_the_books_agree_with_what_is_alive(
+    seconds: float, seed: int
+) -> None:
+    survive(seconds, seed)
