@@ -13,7 +13,7 @@ from typing import Any
 from tornado.iostream import IOStream, UnsatisfiableReadError
 
 from rlm_kernel.errors import BadRequest, RLMKernelError
-from rlm_kernel.manager.faults import body_of, status_of
+from rlm_kernel.manager.faults import body_of, retry_after_of, status_of
 from rlm_kernel.manager.lingering import Lingering
 from rlm_kernel.manager.tracing import NO_REQUEST_SPAN, RequestSpan
 
@@ -139,7 +139,6 @@ def raw_answer(error: RLMKernelError) -> bytes:
         "X-Content-Type-Options: nosniff",
         "Connection: close",
     ]
-    retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None:
+    if retry_after := retry_after_of(error):
         lines.append(f"Retry-After: {retry_after}")
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -50,6 +50,13 @@ def fault_of(error: errors.RLMKernelError) -> Fault:
     return Fault(code=error.code, message=str(error))
 
 
+def retry_after_of(error: BaseException | None) -> str | None:
+    """The header Retry-After of the answer, where it is known when to try again."""
+    if isinstance(error, errors.TryLater) and error.retry_after is not None:
+        return str(error.retry_after)
+    return None
+
+
 def body_of(error: errors.RLMKernelError) -> FaultBody:
     """The JSON body that answers a request which `error` ended."""
     return FaultBody(error=fault_of(error))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -204,9 +205,10 @@ def test_a_cell_that_kills_its_process_says_what_became_of_the_state(peer: Peer)
     assert peer.execute("kept").content["ename"] == "NameError"
 
 
-def test_a_session_with_a_standby_goes_on_as_it_was_before(
-    loop: LoopThread, zygote: Zygote
-) -> None:
+@contextmanager
+def that_can_go_back(loop: LoopThread, zygote: Zygote) -> Iterator[tuple[Session, Peer]]:
+    """A session in whose standby `kept` is 1."""
+
     async def with_standby() -> Session:
         return Session(zygote, Limits(), await zygote.fork())
 
@@ -215,6 +217,13 @@ def test_a_session_with_a_standby_goes_on_as_it_was_before(
         peer.execute("kept = 1")
         while not session.has_standby:
             time.sleep(0.005)
+        yield session, peer
+
+
+def test_a_session_with_a_standby_goes_on_as_it_was_before(
+    loop: LoopThread, zygote: Zygote
+) -> None:
+    with that_can_go_back(loop, zygote) as (_, peer):
         done = peer.execute("import os; os._exit(3)")
         assert done.reply["metadata"]["state"] == "rolled_back"
         assert "goes on in a copy" in done.text("stderr")
@@ -232,14 +241,7 @@ def kill(session: Session) -> None:
 def test_a_session_that_went_back_between_two_cells_says_that_it_did(
     loop: LoopThread, zygote: Zygote, between: tuple[str, ...]
 ) -> None:
-    async def with_standby() -> Session:
-        return Session(zygote, Limits(), await zygote.fork())
-
-    session = loop.run(with_standby())
-    with closing(Served(loop, session)) as served, Peer(served.connection) as peer:
-        peer.execute("kept = 1")
-        while not session.has_standby:
-            time.sleep(0.005)
+    with that_can_go_back(loop, zygote) as (session, peer):
         kill(session)
         for kind in between:
             peer.ask(kind, {"code": "1"})

@@ -111,7 +111,7 @@ def test_vs_codes_calls_list_a_session_and_run_in_it(
         assert "rlm-kernel" in code.get("/api/kernelspecs").json()["kernelspecs"]
         [listed] = code.get("/api/sessions").json()
         assert listed["kernel"]["id"] == session
-        adopted = {**listed, "path": "/work/a-jvsc-1.ipynb", "type": "notebook"}
+        adopted = {**listed, "path": "/notebooks/a-jvsc-1.ipynb", "type": "notebook"}
         assert code.post("/api/sessions", content=json.dumps(adopted)).status_code == 201
         assert code.get(f"/api/kernels/{session}").json()["name"] == "rlm-kernel"
         with SocketClient(locked.url, session, query=f"&token={VISITOR}") as client:

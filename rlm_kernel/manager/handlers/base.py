@@ -18,7 +18,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from rlm_kernel import errors
 from rlm_kernel.manager.door import Door
-from rlm_kernel.manager.faults import body_of, status_of
+from rlm_kernel.manager.faults import body_of, retry_after_of, status_of
 from rlm_kernel.manager.handlers.operation import Operation
 from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.metrics import Metrics
@@ -234,8 +234,8 @@ class Handler(RequestHandler):
             )
 
     def _write_fault(self, error: errors.RLMKernelError) -> None:
-        if isinstance(error, errors.TryLater) and error.retry_after is not None:
-            self.set_header("Retry-After", str(error.retry_after))
+        if retry_after := retry_after_of(error):
+            self.set_header("Retry-After", retry_after)
         if isinstance(error, errors.RangeNotSatisfiable):
             self.set_header("Content-Range", f"bytes */{error.size}")
         if isinstance(error, errors.MethodNotAllowed):

@@ -11,8 +11,8 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError
 
-from rlm_kernel.errors import RLMKernelError, TryLater
-from rlm_kernel.manager.faults import status_of
+from rlm_kernel.errors import RLMKernelError
+from rlm_kernel.manager.faults import retry_after_of, status_of
 
 
 class Faults(JupyterHandler):
@@ -24,8 +24,8 @@ class Faults(JupyterHandler):
             self.set_status(status_of(error))
         elif isinstance(error, NoSuchKernel):
             self.set_status(501)
-        if isinstance(error, TryLater) and error.retry_after is not None:
-            self.set_header("Retry-After", str(error.retry_after))
+        if retry_after := retry_after_of(error):
+            self.set_header("Retry-After", retry_after)
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"message": _text(error, status_code), "reason": _reason(error)}))
 
