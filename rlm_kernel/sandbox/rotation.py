@@ -78,10 +78,6 @@ class ZygoteRotation:
         zygote = self._current
         return Session(_Lineage(self, zygote), zygote.limits, await self.fork_from(zygote))
 
-    async def fork(self) -> SessionProcess:
-        """A fresh process for a session. Raises ZygoteError, or SandboxClosed."""
-        return await self.fork_from(self._current)
-
     async def close(self) -> None:
         """Ends the zygotes and all of their sessions. Idempotent."""
         self._closed = True
