@@ -24,6 +24,9 @@ from rlm_kernel.sandbox.session import Session
 
 log = logging.getLogger(__name__)
 
+BOOTS = 3
+"""How often a zygote is booted for those who wait, where it is killed before it is ready."""
+
 
 class Zygote:
     """One booted guest that sessions are forked from.
@@ -180,7 +183,29 @@ class Zygote:
         self._end()
 
     async def _boot(self) -> None:
+        """Once more where it is killed meanwhile: what killed one may well kill the next."""
+        for boots_left in reversed(range(BOOTS)):
+            try:
+                return await self._boot_once()
+            except ConnectionError as error:
+                if not boots_left:
+                    raise ZygoteError(f"the zygote did not start: {error}") from error
+                log.warning("the zygote was killed while it booted: it starts anew")
+            except OSError as error:
+                raise ZygoteError(f"the zygote did not start: {error}") from error
+
+    async def _boot_once(self) -> None:
         started = time.perf_counter()
+        self._start_process()
+        try:
+            ready = await self._receive()
+        except BaseException:
+            self._end()
+            raise
+        self.observer.zygote_booted(time.perf_counter() - started)
+        self._note(ready)
+
+    def _start_process(self) -> None:
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
         arguments = [str(theirs.fileno()), self.limits.to_json()]
@@ -193,7 +218,7 @@ class Zygote:
         if not self._shared:
             arguments.append("--unshared")
         with theirs:
-            self._process = subprocess.Popen(  # noqa: ASYNC220 - takes a millisecond
+            self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", self.module, *arguments],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -201,14 +226,8 @@ class Zygote:
                 start_new_session=True,
             )
         self._control = control
-        try:
-            ready = await self._receive()
-        except BaseException as error:
-            self._end()
-            if isinstance(error, OSError):
-                raise ZygoteError(f"the zygote did not start: {error}") from error
-            raise
-        self.observer.zygote_booted(time.perf_counter() - started)
+
+    def _note(self, ready: dict[str, Any]) -> None:
         self.unsealed, self.preloading = tuple(ready["unsealed"]), tuple(ready["preloading"])
         if self.unsealed:
             names = ", ".join(self.unsealed)

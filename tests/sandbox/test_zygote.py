@@ -54,15 +54,42 @@ async def test_closing_ends_every_process_and_stays_closed() -> None:
         await zygote.spawn()
 
 
-async def test_a_start_that_is_given_up_leaves_no_process() -> None:
-    before = children_of(os.getpid())
+async def test_a_zygote_that_is_killed_while_it_boots_costs_nobody_a_session() -> None:
     start = asyncio.create_task(Zygote.start())
+    os.kill(await next_child(set()), signal.SIGKILL)
+    zygote = await start
+    try:
+        os.kill(zygote.pid, signal.SIGKILL)
+        spawning = asyncio.create_task(zygote.spawn())
+        os.kill(await next_child({zygote.pid}), signal.SIGKILL)
+        assert "1" in str(await run(await spawning, "1"))
+    finally:
+        await zygote.close()
+
+
+async def test_a_zygote_that_always_ends_while_it_boots_is_an_error() -> None:
+    class EndsAtOnce(Zygote):
+        module = "this"
+
+    with pytest.raises(ZygoteError, match="did not start: the zygote ended"):
+        await EndsAtOnce.start()
+
+
+async def next_child(known: set[int]) -> int:
+    """The first child that is not among those there are, or among `known`."""
+    before = children_of(os.getpid()) | known
     while not (started := children_of(os.getpid()) - before):  # noqa: ASYNC110
         await asyncio.sleep(0)  # nothing tells when a process starts
+    return started.pop()
+
+
+async def test_a_start_that_is_given_up_leaves_no_process() -> None:
+    start = asyncio.create_task(Zygote.start())
+    started = await next_child(set())
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start
-    assert not alive(started)
+    assert not alive({started})
 
 
 async def test_output_of_a_task_belongs_to_the_cell_that_made_it(zygote: Zygote) -> None:
