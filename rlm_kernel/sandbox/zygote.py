@@ -186,7 +186,8 @@ class Zygote:
         """Once more where it is killed meanwhile: what killed one may well kill the next."""
         for boots_left in reversed(range(BOOTS)):
             try:
-                return await self._boot_once()
+                await self._boot_once()
+                return
             except ConnectionError as error:
                 if not boots_left:
                     raise ZygoteError(f"the zygote did not start: {error}") from error
