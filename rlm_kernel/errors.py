@@ -42,7 +42,14 @@ RLMKernelError
 │   └── ManagerUnavailable      the manager cannot be reached
 └── AgentError
     ├── ModelError              the language model failed or cannot be reached
+    ├── AnswerMismatch          the answer is not of the type that was asked for
     └── BudgetExceeded          a limit of the run was reached; carries the partial answer
+        ├── CostLimitExceeded
+        ├── TokenLimitExceeded
+        ├── CallLimitExceeded
+        ├── TimeLimitExceeded
+        ├── TurnLimitExceeded
+        └── ErrorLimitExceeded
 """
 
 from __future__ import annotations
@@ -319,13 +326,62 @@ class ModelError(AgentError):
 
 
 class BudgetExceeded(AgentError):
-    """A limit of the run was reached. `partial_answer` is the best there was by then."""
+    """A limit of the run was reached.
+
+    `partial_answer` is the best there was by then, `usage` what the whole tree of runs took (a
+    `rlm_kernel.agent.Usage`), where these are known.
+    """
 
     code = "budget_exceeded"
 
-    def __init__(self, message: str, partial_answer: str | None = None) -> None:
+    def __init__(
+        self, message: str, partial_answer: str | None = None, usage: object | None = None
+    ) -> None:
         super().__init__(message)
         self.partial_answer = partial_answer
+        self.usage = usage
+
+
+class CostLimitExceeded(BudgetExceeded):
+    """The next model call could cost more money than is left."""
+
+    code = "cost_limit_exceeded"
+
+
+class TokenLimitExceeded(BudgetExceeded):
+    """The next model call could take more tokens than are left."""
+
+    code = "token_limit_exceeded"
+
+
+class CallLimitExceeded(BudgetExceeded):
+    """There were as many model calls as there may be."""
+
+    code = "call_limit_exceeded"
+
+
+class TimeLimitExceeded(BudgetExceeded):
+    """The time for the whole tree of runs is over."""
+
+    code = "time_limit_exceeded"
+
+
+class TurnLimitExceeded(BudgetExceeded):
+    """A run, or its whole tree, has had as many turns as there may be."""
+
+    code = "turn_limit_exceeded"
+
+
+class ErrorLimitExceeded(BudgetExceeded):
+    """As many cells and model calls failed as may fail."""
+
+    code = "error_limit_exceeded"
+
+
+class AnswerMismatch(AgentError):
+    """The answer is not of the type that was asked for, whatever the model was told about it."""
+
+    code = "answer_mismatch"
 
 
 def _family(kind: type[RLMKernelError]) -> Iterator[type[RLMKernelError]]:

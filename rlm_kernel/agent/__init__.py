@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rlm_kernel.agent.budget import Budget
     from rlm_kernel.agent.command import run
     from rlm_kernel.agent.context import read_context
     from rlm_kernel.agent.costs import CostSummary, ModelCosts
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
         CodeFinished,
         CodeStarted,
         Event,
+        LedgerUpdated,
         ModelReplied,
         OutputWritten,
         RunEvent,
+        RunFailed,
+        RunStarted,
         SessionOpened,
         SubCallFinished,
         SubCallStarted,
@@ -34,15 +38,18 @@ if TYPE_CHECKING:
     from rlm_kernel.agent.repl import RLM_REPL
     from rlm_kernel.agent.setting import RunOptions
     from rlm_kernel.agent.shown import ShownText
+    from rlm_kernel.agent.usage import Usage
 
 __all__ = [
     "RLM_REPL",
     "AnswerGiven",
+    "Budget",
     "CodeFinished",
     "CodeStarted",
     "Completion",
     "CostSummary",
     "Event",
+    "LedgerUpdated",
     "LiteLLMModel",
     "Message",
     "Model",
@@ -50,7 +57,9 @@ __all__ = [
     "ModelReplied",
     "OutputWritten",
     "RunEvent",
+    "RunFailed",
     "RunOptions",
+    "RunStarted",
     "SessionOpened",
     "ShownText",
     "SidecarREPLEnv",
@@ -58,12 +67,14 @@ __all__ = [
     "SubCallFinished",
     "SubCallStarted",
     "TurnStarted",
+    "Usage",
     "create_sidecar_repl_factory",
     "read_context",
     "run",
 ]
 
 _MODULES = {
+    "budget": ("Budget",),
     "command": ("run",),
     "context": ("read_context",),
     "costs": ("CostSummary", "ModelCosts"),
@@ -72,6 +83,7 @@ _MODULES = {
     "repl": ("RLM_REPL",),
     "setting": ("RunOptions",),
     "shown": ("ShownText",),
+    "usage": ("Usage",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from rlm_kernel.agent.models import Message
+from rlm_kernel.agent.usage import Usage
 
 OutputKind = Literal["stdout", "stderr", "display", "result", "error"]
 AnswerSource = Literal["FINAL", "FINAL_VAR", "answer", "text", "forced"]
@@ -27,6 +30,21 @@ class RunEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class RunStarted(RunEvent):
+    """A run begins: a question to `model` about a context of type `context_type`.
+
+    `context_note` tells its size in words. `depth_left` is what is left of `max_depth`.
+    """
+
+    model: str
+    query: str
+    context_type: str
+    context_note: str
+    turns: int
+    depth_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionOpened(RunEvent):
     """The session that will run the code is open.
 
@@ -39,18 +57,29 @@ class SessionOpened(RunEvent):
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted(RunEvent):
-    """The model is asked for turn `turn` of at most `turns`, counted from 1."""
+    """The model is asked for turn `turn` of at most `turns`, counted from 1.
+
+    `messages` is the whole conversation that it is sent.
+    """
 
     turn: int
     turns: int
+    messages: tuple[Message, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReplied(RunEvent):
-    """The model's whole reply of a turn."""
+    """The model's whole reply of a turn, and what the call took.
+
+    `cost_usd` is None where no price is known.
+    """
 
     turn: int
     text: str
+    input_tokens: int = field(default=0, compare=False)
+    output_tokens: int = field(default=0, compare=False)
+    cost_usd: float | None = field(default=None, compare=False)
+    duration_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +114,16 @@ class CodeFinished(RunEvent):
 
 @dataclass(frozen=True, slots=True)
 class SubCallStarted(RunEvent):
-    """The running code asked a model (or a child run) something. `call` is unique in the tree."""
+    """The running code asked a model (or a child run) something. `call` is unique in the tree.
+
+    `child` is the name of the run that is to answer, None where a model answers by itself.
+    """
 
     call: int
     function: str
     model: str
     prompt: str
+    child: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +137,45 @@ class SubCallFinished(RunEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerUpdated(RunEvent):
+    """What the whole tree has taken by now. It follows each model call and each cell."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerGiven(RunEvent):
     """The run's answer.
 
     `forced` says that the model had used up its turns and was made to answer; `turns` counts the
-    turns it took, the forced one included.
+    turns it took, the forced one included. `value` is the answer as the type that was asked for;
+    without one it is the text. `usage` is what the whole tree took by then.
     """
 
     text: str
     source: AnswerSource
     turns: int
     forced: bool = False
+    value: Any = field(default=None, compare=False)
+    usage: Usage = field(default_factory=Usage, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed(RunEvent):
+    """The run ends without an answer; what it raises has this `code` (see `rlm_kernel.errors`).
+
+    `partial_answer` is the best there was by then.
+    """
+
+    code: str
+    message: str
+    partial_answer: str | None = None
+    usage: Usage = field(default_factory=Usage, compare=False)
 
 
 Event = (
-    SessionOpened
+    RunStarted
+    | SessionOpened
     | TurnStarted
     | ModelReplied
     | CodeStarted
@@ -126,5 +183,7 @@ Event = (
     | CodeFinished
     | SubCallStarted
     | SubCallFinished
+    | LedgerUpdated
     | AnswerGiven
+    | RunFailed
 )

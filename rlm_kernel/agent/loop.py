@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 from rlm_kernel.agent.answers import find_text_answer
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.environment import Environment
-from rlm_kernel.agent.events import AnswerGiven, ModelReplied, SessionOpened, TurnStarted
+from rlm_kernel.agent.events import (
+    AnswerGiven,
+    ModelReplied,
+    RunFailed,
+    RunStarted,
+    SessionOpened,
+    TurnStarted,
+)
 from rlm_kernel.agent.feedback import FORCED, REPEATED, describe_turns_left
 from rlm_kernel.agent.fences import without_thoughts
 from rlm_kernel.agent.functions import HostFunctions
@@ -14,7 +23,7 @@ from rlm_kernel.agent.models import Completion, Message, Model
 from rlm_kernel.agent.prompts import question, system_prompt
 from rlm_kernel.agent.setting import Setting
 from rlm_kernel.agent.turn import Turn
-from rlm_kernel.errors import BudgetExceeded
+from rlm_kernel.errors import BudgetExceeded, RLMKernelError, TurnLimitExceeded
 
 
 class Run:
@@ -40,15 +49,35 @@ class Run:
         Raises ModelError, ManagerError, AgentError, or BudgetExceeded where even the forced reply
         at the end of the turns is empty.
         """
+        self._setting.emit(self._beginning(context, query))
+        try:
+            answer = await self._find_answer(context, query)
+        except RLMKernelError as error:
+            partial = error.partial_answer if isinstance(error, BudgetExceeded) else None
+            self._setting.emit(RunFailed(self._name, error.code, str(error), partial))
+            raise
+        self._setting.emit(answer)
+        return answer
+
+    async def _find_answer(self, context: ContextFile, query: str) -> AnswerGiven:
         environment = await self._setting.factory.open_environment()
         try:
             self._announce(environment)
             await environment.load(context, sub_calls=self._depth_left > 0, recursion=self._recurs)
-            answer = await self._converse(environment, self._history(context, query))
+            return await self._converse(environment, self._history(context, query))
         finally:
             await environment.close()
-        self._setting.emit(answer)
-        return answer
+
+    def _beginning(self, context: ContextFile, query: str) -> RunStarted:
+        return RunStarted(
+            self._name,
+            self._model.name,
+            query,
+            context.type_name,
+            context.note,
+            self._setting.options.max_iterations,
+            self._depth_left,
+        )
 
     @property
     def _recurs(self) -> bool:
@@ -92,9 +121,21 @@ class Run:
 
     async def _ask(self, number: int, history: History) -> Completion:
         turns = self._setting.options.max_iterations
-        self._setting.emit(TurnStarted(self._name, number, turns))
-        completion = await self._setting.complete(self._model, history.messages())
-        self._setting.emit(ModelReplied(self._name, number, completion.text))
+        messages = tuple(history.messages())
+        self._setting.emit(TurnStarted(self._name, number, turns, messages))
+        began = time.monotonic()
+        completion = await self._setting.complete(self._model, messages)
+        self._setting.emit(
+            ModelReplied(
+                self._name,
+                number,
+                completion.text,
+                completion.input_tokens,
+                completion.output_tokens,
+                completion.cost_usd,
+                time.monotonic() - began,
+            )
+        )
         return completion
 
     async def _forced_answer(self, turn: Turn, completion: Completion) -> str:
@@ -106,7 +147,7 @@ class Run:
             return answer.argument if result.answer is None else result.answer.text
         if not text:
             turns = self._setting.options.max_iterations
-            raise BudgetExceeded(f"the model gave no answer within {turns} turns")
+            raise TurnLimitExceeded(f"the model gave no answer within {turns} turns")
         return text
 
     async def _child(self, context: ContextFile, task: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rlm_kernel.agent.budget import Budget
 from rlm_kernel.agent.costs import CostRecord
 from rlm_kernel.agent.environment import REPLFactory
 from rlm_kernel.agent.events import Event
@@ -24,7 +25,8 @@ class RunOptions:
     `cell_timeout_s`: seconds that one block of code may take, its sub-calls included.
     `output_limit`: characters of a block's output that the model sees. `history_limit`: characters
     of the conversation beyond which the oldest turns are left out. `parallel_calls`: model calls of
-    the whole tree at one time. `prompts`: wordings for large or for small models.
+    the whole tree at one time. `prompts`: wordings for large or for small models. `budget`: what
+    the whole tree may take.
     """
 
     max_iterations: int = 20
@@ -35,6 +37,7 @@ class RunOptions:
     max_output_tokens: int | None = None
     parallel_calls: int = 64
     prompts: Literal["large", "small"] = "large"
+    budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         least = {"max_iterations": 1, "max_depth": 0, "output_limit": 100, "parallel_calls": 1}

@@ -12,6 +12,7 @@ from rlm_kernel.agent import (
     CodeStarted,
     ModelReplied,
     OutputWritten,
+    RunStarted,
     SessionOpened,
     SidecarREPLFactory,
     TurnStarted,
@@ -32,9 +33,11 @@ def test_code_runs_and_its_output_comes_back_until_there_is_an_answer(
 def test_the_events_tell_the_whole_story_in_order(factory: SidecarREPLFactory) -> None:
     reply = code("print('hello')\n1 + 1")
     events = run_script(factory, [reply, code("FINAL('x')")]).events
-    assert isinstance(events[0], SessionOpened)
-    assert {"shell_port", "key"} <= events[0].connection.keys()
-    story = [event for event in events if not isinstance(event, CodeFinished)][1:]
+    nothing = "0 characters in 0 lines"
+    assert events[0] == RunStarted("0", "openai/scripted", "What is it?", "str", nothing, 20, 1)
+    assert isinstance(events[1], SessionOpened)
+    assert {"shell_port", "key"} <= events[1].connection.keys()
+    story = [event for event in events if not isinstance(event, CodeFinished)][2:]
     streamed = "".join(e.text for e in story if isinstance(e, OutputWritten) and e.kind == "stdout")
     assert streamed == "hello\n"
     assert [event for event in story if getattr(event, "kind", "") != "stdout"] == [
