@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from rlm_kernel.guest import entropy, host, refusals
@@ -47,8 +48,11 @@ WARM_UP = (
 )
 """Cells run before the first fork, so that no session pays for what their first use imports."""
 
-COMPLETED = ("zi", "''.up", "import os\nos.pa")
-"""Code completed then, which loads the syntax trees that most completions need."""
+COMPLETED = ("zi", "import typing\ntyping.Ca")
+"""Code completed then too, which loads the syntax trees that nearly every completion needs."""
+
+COMPLETED_AT_LEISURE = ("''.up", "import os\nos.pa")
+"""Code whose completion loads those that many need. A session that is not shared puts it off."""
 
 
 class Session:
@@ -100,19 +104,22 @@ class Session:
     def warm(self, *, shared: bool) -> None:
         """Imports and fills what sessions need, then leaves no trace of it.
 
-        What only pays when many sessions share it is left out where they do not; the syntax trees
-        are then loaded at leisure.
+        What only pays when many sessions share it is left out, or put off, where they do not.
         """
         self._loop.run_until_complete(self._warm())
         self._shell.reset(new_session=True)
         use_image()
         if shared:
             settle(self._link.make_immortal)
-            self._load_syntax_trees()
+            for code in (*COMPLETED, *COMPLETED_AT_LEISURE):
+                self._complete(code)
             settle_new(self._link.make_immortal)
             fill_holes()
         else:
-            self._leisure = Leisure(self._loop, self._count_answered, self._load_syntax_trees)
+            for code in COMPLETED:
+                self._complete(code)
+            steps = [partial(self._complete, code) for code in COMPLETED_AT_LEISURE]
+            self._leisure = Leisure(self._loop, self._count_answered, steps)
         self._reserve.fill()  # what is immortal would not come back from it
         gc.freeze()
 
@@ -121,10 +128,8 @@ class Session:
             await self._execution.run({"code": code, "silent": False, "store_history": False})
         self._answers["inspect_request"]({"code": "display"})
 
-    def _load_syntax_trees(self) -> None:
-        """They are too many objects to look for garbage among, and hardly any of them is any."""
-        for code in COMPLETED:
-            self._answers["complete_request"]({"code": code})
+    def _complete(self, code: str) -> None:
+        self._answers["complete_request"]({"code": code})
 
     def _count_answered(self) -> int | None:
         return self._answered if self._running is None else None

@@ -39,10 +39,10 @@ class Clock:
             timer.run()
 
 
-def begun(answered: list[int | None], act: Callable[[], None]) -> Clock:
+def begun(answered: list[int | None], *steps: Callable[[], None]) -> Clock:
     clock = Clock()
     loop = cast(asyncio.AbstractEventLoop, clock)
-    Leisure(loop, lambda: answered[-1], act).begin()
+    Leisure(loop, lambda: answered[-1], steps).begin()
     return clock
 
 
@@ -67,6 +67,20 @@ def test_it_waits_as_long_as_requests_come_or_run() -> None:
     assert acts == ["done"]
 
 
+def test_each_step_waits_for_a_pause_of_its_own() -> None:
+    acts: list[str] = []
+    answered: list[int | None] = [0]
+    clock = begun(answered, lambda: acts.append("first"), lambda: acts.append("second"))
+    clock.run_out()
+    assert acts == ["first"]
+    answered.append(1)
+    clock.run_out()
+    assert acts == ["first"]
+    clock.run_out()
+    assert acts == ["first", "second"]
+    assert clock.due == []
+
+
 def test_what_it_fails_at_is_left_alone() -> None:
     def fail() -> None:
         raise MemoryError
@@ -80,7 +94,7 @@ def test_beginning_anew_waits_anew() -> None:
     acts: list[str] = []
     clock = Clock()
     leisure = Leisure(
-        cast(asyncio.AbstractEventLoop, clock), lambda: 0, lambda: acts.append("done")
+        cast(asyncio.AbstractEventLoop, clock), lambda: 0, [lambda: acts.append("done")]
     )
     leisure.begin()
     leisure.begin()
