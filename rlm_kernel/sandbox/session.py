@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -18,10 +17,11 @@ from rlm_kernel.sandbox.file_answers import FilePage, FilePiece, shown
 from rlm_kernel.sandbox.file_transfer import FileTransfer, Upload
 from rlm_kernel.sandbox.incarnation import Incarnation, ProcessSource
 from rlm_kernel.sandbox.limits import Limits
+from rlm_kernel.sandbox.obituary import LOST, death, explained, way_back
 from rlm_kernel.sandbox.observer import Observer
 from rlm_kernel.sandbox.output_meter import OutputMeter
 from rlm_kernel.sandbox.process import SessionProcess
-from rlm_kernel.sandbox.standby import Standby
+from rlm_kernel.sandbox.question import OpenQuestion
 from rlm_kernel.sandbox.time_limit import TimeLimit, ran_longer_than
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,6 @@ STANDBY_DELAY = 0.01
 """Seconds a session stands idle before it is copied: cells in quick succession pay nothing."""
 
 SHOWN_KIND = 80
-
-_LOST = "Its variables are lost."
 
 FILE_CHANGES = frozenset({"put_file", "remove_file"})
 
@@ -63,7 +61,9 @@ class Session:
         self._waiting: dict[str, bool] = {}  # requests in order, and whether they were interrupted
         self._heard = True
         self._answer: tuple[str, str, asyncio.Future[Frame]] | None = None
-        self._question: Event | None = None
+        self._question = OpenQuestion(
+            self._meter, lambda frame: self._incarnation.process.send(frame), self.interrupt
+        )
         self._standby_due: asyncio.TimerHandle | None = None
         self._unsaved = False  # whether a file was put that no standby has
         self._background: set[asyncio.Task[Any]] = set()
@@ -115,7 +115,7 @@ class Session:
         if generation != self._generation:
             self._turn.release()
             reason = "the session was restarted before this ran"
-            return Reply(_death(reason, _LOST), "lost")
+            return Reply(death(reason, LOST), "lost")
         self._running, self._heard, self._interrupted = request_id, True, interrupted
         self._meter.begin()
         reply: asyncio.Future[Reply] = self._loop.create_future()
@@ -154,7 +154,8 @@ class Session:
             if not reply.done():
                 reply.set_exception(error)
         finally:
-            self._running = self._question = None
+            self._running = None
+            self._question.close()
             self._incarnation.standby.miss_request(frame.kind)
             self._turn.release()
             self._renew_standby_soon()
@@ -181,18 +182,18 @@ class Session:
         except _ProcessEndedError as end:
             return await self._outlive(frame.kind, end, time_limit.exceeded)
         if time_limit.exceeded:
-            content = _explained(content, time_limit.exceeded)
+            content = explained(content, time_limit.exceeded)
         return Reply(
             content, self._tell(frame.kind), bool(time_limit.exceeded), time_limit.exceeded
         )
 
     async def _outlive(self, kind: str, end: _ProcessEndedError, overrun: str) -> Reply:
         """What a request is answered whose process ended."""
-        back = _way_back(self._incarnation.standby, kind)
+        back = way_back(self._incarnation.standby, kind)
         await self._incarnation.fall_back()
         state = self._tell(kind)
-        death = _death(str(end), _LOST if state == "lost" else back)
-        return Reply(death, state, bool(overrun), overrun)
+        content = death(str(end), LOST if state == "lost" else back)
+        return Reply(content, state, bool(overrun), overrun)
 
     def _stop(
         self, frame: Frame, timeout: float | None, answer: asyncio.Future[Frame], overrun: str
@@ -241,43 +242,14 @@ class Session:
         `question`, from the content of the `input_request`, tells it from an earlier one, whose
         answer is dropped. An answer that is too large to be sent is refused.
         """
-        asked = self._take_question(question)
-        if asked is None:
-            return
-        try:
-            self._send_answer(asked, value)
-        except FrameError as error:
-            self._refuse(asked, {"ename": "ValueError", "evalue": f"the answer: {error}"})
-        else:
-            self._meter.answered()
+        self._question.answer(value, question)
 
     def refuse_input(self, error: dict[str, str], question: object = None) -> None:
         """Has the open question of the running cell fail.
 
         A host call raises `error`, its `ename` and `evalue`; `input()` can only be interrupted.
         """
-        asked = self._take_question(question)
-        if asked is not None:
-            self._refuse(asked, error)
-
-    def _take_question(self, question: object) -> Event | None:
-        asked = self._question
-        if asked is None or question not in (None, asked.content.get("question")):
-            return None
-        self._question = None
-        return asked
-
-    def _refuse(self, asked: Event, error: dict[str, str]) -> None:
-        # The meter has no part in it: nobody is there whose answers would pace the questions.
-        if "host_call" in asked.content:
-            self._send_answer(asked, json.dumps({"error": error}))
-        else:
-            self.interrupt(asked.request_id)
-
-    def _send_answer(self, asked: Event, value: str) -> None:
-        content = {"question": asked.content.get("question")}
-        data = value.encode(errors="surrogatepass")
-        self._incarnation.process.send(Frame("input_reply", asked.request_id, content, (data,)))
+        self._question.refuse(error, question)
 
     async def put_file(self, path: str, data: bytes) -> None:
         """Writes a file of the session, its folders made; relative paths start at its home.
@@ -405,7 +377,7 @@ class Session:
         if event.kind == "input_request":
             if event.request_id != self._running:
                 return
-            self._question = event
+            self._question.ask(event)
         if self.on_event is not None:
             try:
                 self.on_event(event)
@@ -447,32 +419,3 @@ def _fail(answer: asyncio.Future[Frame], ended: asyncio.Future[str]) -> None:
 async def _within(outcome: asyncio.Future[Any], timeout: float | None) -> bool:
     done, _ = await asyncio.wait({outcome}, timeout=timeout)
     return bool(done)
-
-
-def _explained(content: dict[str, Any], overrun: str) -> dict[str, Any]:
-    """The content of a reply whose code was interrupted, with the reason why."""
-    if content.get("ename") != "KeyboardInterrupt" or content.get("evalue"):
-        return content
-    return {**content, "evalue": f"the cell {overrun}"}
-
-
-def _death(reason: str, consequence: str) -> dict[str, Any]:
-    evalue = f"the session's process is gone: {reason}. {consequence}"
-    return {
-        "status": "error",
-        "ename": "SessionDied",
-        "evalue": evalue,
-        "traceback": [f"SessionDied: {evalue}"],
-    }
-
-
-def _way_back(standby: Standby, kind: str) -> str:
-    """What falling back to the standby costs, where a request of this kind ended its process."""
-    is_cell = kind == "execute_request"
-    cells = standby.cells_behind + is_cell
-    if cells <= 1:
-        before = f"this {'cell' if is_cell else 'request'}" if cells == is_cell else "the last cell"
-    else:
-        before = f"the last {cells} cells{', this one included' if is_cell else ''}"
-    files = ", and before files that were put since" if standby.files_behind else ""
-    return f"It is back in the state before {before}{files}."
