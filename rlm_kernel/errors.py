@@ -20,11 +20,13 @@ RLMKernelError
 │   └── FileError               a file of the session that cannot be read or written
 │       └── FileMissing
 ├── SubshellError               a subshell that does not exist, or one too many
-├── ManagerError                what the manager's HTTP interface answers
+├── ManagerError                what our HTTP interfaces answer
 │   ├── BadRequest
+│   │   └── ModelNotAllowed     a request may not choose this model
 │   ├── Unauthorized            no token, or not the right one
 │   ├── Forbidden               a web page may have forged it, or it takes the owner's token
 │   ├── RouteNotFound
+│   ├── RunNotFound             no such run is kept
 │   ├── MethodNotAllowed
 │   ├── BodyTooLarge
 │   ├── HeadersTooLarge
@@ -36,12 +38,16 @@ RLMKernelError
 │   ├── ReaderTooSlow           a client took too little of a stream of events
 │   ├── TryLater                what may be possible in some seconds
 │   │   ├── TooManySessions
+│   │   ├── TooManyRuns
+│   │   ├── SandboxUnavailable  the manager of an agent cannot be reached, or has no session
 │   │   ├── TooManyConnections
 │   │   ├── TooManyTries        of tokens that are none
-│   │   └── NotReady            the manager still starts, or closes down
+│   │   └── NotReady            the server still starts, or closes down
 │   └── ManagerUnavailable      the manager cannot be reached
 └── AgentError
     ├── ModelError              the language model failed or cannot be reached
+    ├── SessionFailed           the manager failed at the session of a run
+    ├── RunCancelled            somebody ended the run
     ├── AnswerMismatch          the answer is not of the type that was asked for
     └── BudgetExceeded          a limit of the run was reached; carries the partial answer
         ├── CostLimitExceeded
@@ -186,7 +192,7 @@ class SubshellError(RLMKernelError):
 
 
 class ManagerError(RLMKernelError):
-    """What the manager's HTTP interface answers when it cannot do what was asked."""
+    """What our HTTP interfaces, the manager's above all, answer when they cannot do it."""
 
     code = "manager_error"
 
@@ -195,6 +201,12 @@ class BadRequest(ManagerError):
     """A request that is not of the documented form."""
 
     code = "bad_request"
+
+
+class ModelNotAllowed(BadRequest):
+    """A request chose a model that the service is not set up to ask."""
+
+    code = "model_not_allowed"
 
 
 class Unauthorized(ManagerError):
@@ -210,9 +222,15 @@ class Forbidden(ManagerError):
 
 
 class RouteNotFound(ManagerError):
-    """The manager has no such path."""
+    """The server has no such path."""
 
     code = "not_found"
+
+
+class RunNotFound(ManagerError):
+    """No run of this id is kept: there was none, or it is forgotten."""
+
+    code = "run_not_found"
 
 
 class MethodNotAllowed(ManagerError):
@@ -277,6 +295,18 @@ class TooManySessions(TryLater):
     code = "too_many_sessions"
 
 
+class TooManyRuns(TryLater):
+    """As many runs go on as may at once, or hold as many bytes as may be held."""
+
+    code = "too_many_runs"
+
+
+class SandboxUnavailable(TryLater):
+    """The manager that an agent works with cannot be reached, or gives it no session now."""
+
+    code = "sandbox_unavailable"
+
+
 class TooManyConnections(TryLater):
     """There are as many connections as there may be, and each has a request."""
 
@@ -302,7 +332,7 @@ class RequestTooSlow(ManagerError):
 
 
 class NotReady(TryLater):
-    """The manager cannot serve this yet, or no more: it starts, or closes down."""
+    """The server cannot serve this yet, or no more: it starts, or closes down."""
 
     code = "not_ready"
 
@@ -323,6 +353,18 @@ class ModelError(AgentError):
     """The language model failed or cannot be reached."""
 
     code = "model_failed"
+
+
+class SessionFailed(AgentError):
+    """The manager failed at the session of a run, or somebody ended it."""
+
+    code = "session_failed"
+
+
+class RunCancelled(AgentError):
+    """Somebody ended the run, or the service closes down."""
+
+    code = "run_cancelled"
 
 
 class BudgetExceeded(AgentError):

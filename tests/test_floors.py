@@ -19,11 +19,12 @@ BELOW = {
     "emscripten": {"wasm"},
     "pyodide": {"emscripten", "wasm"},
     "guest": set[str](),
+    "http": set[str](),
     "sandbox": {"guest", "pyodide", "emscripten", "wasm"},
     "kernel": {"sandbox", "guest", "pyodide", "emscripten", "wasm"},
-    "manager": {"kernel", "sandbox", "guest", "pyodide", "emscripten", "wasm"},
-    "agent": {"guest"},
-    "cli": {"agent", "manager", "kernel", "sandbox", "guest", "pyodide", "emscripten", "wasm"},
+    "manager": {"http", "kernel", "sandbox", "guest", "pyodide", "emscripten", "wasm"},
+    "agent": {"http", "guest"},
+    "cli": {"agent", "manager", "http", "kernel", "sandbox", "guest", "pyodide"},
 }
 # The two are separate containers, and this is the wire between them.
 AGENT_MAY_ALSO_IMPORT = {"rlm_kernel.manager.client", "rlm_kernel.manager.wire"}

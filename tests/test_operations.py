@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from rlm_kernel.manager import connections, http_server, tries
-from rlm_kernel.manager.answer_headers import SAFE_HEADERS
+from rlm_kernel.http import connections, tries
+from rlm_kernel.http import server as http_server
+from rlm_kernel.http.answer_headers import SAFE_HEADERS
 from rlm_kernel.manager.application import ROUTES
 from rlm_kernel.settings import ManagerSettings
 from tests.operations_tables import DOCUMENT, with_tables

@@ -16,7 +16,7 @@ from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.settings import ManagerSettings
 
 if TYPE_CHECKING:
-    from rlm_kernel.manager import Stop
+    from rlm_kernel.http.stop import Stop
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: ManagerSettings, *, stop_on_eof: bool) -> None:
-    from rlm_kernel.manager import Stop, serve
+    from rlm_kernel.http.stop import Stop
+    from rlm_kernel.manager import serve
 
     stop = Stop()
     loop = asyncio.get_running_loop()

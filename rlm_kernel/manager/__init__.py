@@ -12,16 +12,14 @@ if TYPE_CHECKING:
     from rlm_kernel.manager.client import ManagerClient
     from rlm_kernel.manager.registry import Manager
     from rlm_kernel.manager.server import ManagerServer, serve
-    from rlm_kernel.manager.stop import Stop
     from rlm_kernel.manager.zygotes import ZygoteKeeper
 
-__all__ = ["Manager", "ManagerClient", "ManagerServer", "Stop", "ZygoteKeeper", "serve"]
+__all__ = ["Manager", "ManagerClient", "ManagerServer", "ZygoteKeeper", "serve"]
 
 _HOME = {
     "Manager": "registry",
     "ManagerClient": "client",
     "ManagerServer": "server",
-    "Stop": "stop",
     "ZygoteKeeper": "zygotes",
     "serve": "server",
 }

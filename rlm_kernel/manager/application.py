@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from functools import cached_property
 
@@ -10,14 +11,17 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.web import Application, RedirectHandler, RequestHandler
 
 from rlm_kernel.errors import RLMKernelError
-from rlm_kernel.manager.access import AccessLog
-from rlm_kernel.manager.answer_headers import AnswerHeaders
+from rlm_kernel.http.access import AccessLog
+from rlm_kernel.http.answer_headers import AnswerHeaders
+from rlm_kernel.http.handler import Handler, Refusal, UnknownRoute
+from rlm_kernel.http.login import Login
 from rlm_kernel.manager.handlers import description, execute, files, health, metrics, sessions
-from rlm_kernel.manager.handlers.base import Handler, Refusal, Services, UnknownRoute
-from rlm_kernel.manager.handlers.login import Login
+from rlm_kernel.manager.handlers.base import Services
+from rlm_kernel.manager.interface import INTERFACE
 from rlm_kernel.manager.jupyter.entrance import Entrance
 from rlm_kernel.manager.jupyter.loading import LateRoutes
-from rlm_kernel.manager.openapi import describe
+
+_access_log = logging.getLogger("rlm_kernel.manager.access")
 
 LAB = "rlm_kernel.manager.lab.mount"
 LAB_PREFIXES = ("/lab", "/static", "/files")
@@ -41,6 +45,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/metrics", metrics.Scrape),
     (r"/openapi.json", description.OpenAPI),
 )
+_FOREIGN_ROUTES = ("api", "kernelspecs", "lab", "static")
 _PROBES = (health.Alive, health.Ready, metrics.Scrape)
 
 
@@ -57,7 +62,9 @@ class ManagerApplication(Application):
             [(path, handler, given) for path, handler in ROUTES],
             default_handler_class=UnknownRoute,
             default_handler_args=given,
-            log_function=AccessLog(services.metrics, _route_names(), _PROBES),
+            log_function=AccessLog(
+                services.metrics, _route_names(), _PROBES, _access_log, _FOREIGN_ROUTES
+            ),
             transforms=[AnswerHeaders],
         )
         self.late = LateRoutes(services)
@@ -69,7 +76,7 @@ class ManagerApplication(Application):
     @cached_property
     def description(self) -> bytes:
         """The OpenAPI document of our own routes."""
-        return json.dumps(describe(ROUTES)).encode()
+        return json.dumps(INTERFACE.describe(ROUTES)).encode()
 
     def find_handler(  # type: ignore[override]  # any delegate will do for tornado
         self, request: HTTPServerRequest, **kwargs: object

@@ -1,13 +1,12 @@
-"""What a cell does, as server-sent events: their names, their messages, and their bytes."""
+"""What a cell does, as server-sent events: their names and their messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from rlm_kernel.manager.wire import CellEnd, CellError, Fault, Wire, as_json
-
-MEDIA_TYPE = "text/event-stream"
+from rlm_kernel.http.events import EventMessages, encode
+from rlm_kernel.http.messages import Fault, Wire
+from rlm_kernel.manager.wire import CellEnd, CellError
 
 
 class CellStarted(Wire):
@@ -84,20 +83,12 @@ NAME_OF = {
 }
 """The event that each kind of Jupyter message becomes; those of other kinds are not told."""
 
-ABOUT = (
+EVENTS = EventMessages(
     "Server-sent events, each with a message on one line as its data: `start` when the cell comes "
     "to its turn, what it does as it does it, and last `end`, or `fault` when there is no end to "
-    "tell of. A comment comes every 5 seconds in which nothing else does."
+    "tell of. A comment comes every 5 seconds in which nothing else does.",
+    MESSAGE_OF,
 )
-
-KEEP_ALIVE = b": keep-alive\n\n"
-
-_END = b"\n\n"
-
-
-def encode(name: str, message: Wire) -> bytes:
-    """One event as it goes over the wire."""
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), as_json(message))
 
 
 def jupyter_event(kind: str, content: dict[str, Any]) -> bytes:
@@ -108,27 +99,3 @@ def jupyter_event(kind: str, content: dict[str, Any]) -> bytes:
     message = MESSAGE_OF[name]
     fields = {field: content[field] for field in message.model_fields}
     return encode(name, message.model_construct(**fields))  # the session has seen to its form
-
-
-class EventDecoder:
-    """Turns bytes of a stream, in whatever pieces they come, into names and data of events."""
-
-    def __init__(self) -> None:
-        self._pending = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[tuple[str, bytes]]:
-        """The events that these bytes complete; comments are none."""
-        begin, searched = 0, max(0, len(self._pending) - 1)
-        self._pending += data
-        while (end := self._pending.find(_END, searched)) >= 0:
-            name, content = _fields(bytes(self._pending[begin:end]))
-            begin = searched = end + len(_END)
-            if content:
-                yield name, content
-        del self._pending[:begin]
-
-
-def _fields(lines: bytes) -> tuple[str, bytes]:
-    """The name of an event, and its data on one line."""
-    fields = dict(line.partition(b": ")[::2] for line in lines.split(b"\n"))
-    return fields.get(b"event", b"").decode(errors="replace"), fields.get(b"data", b"")

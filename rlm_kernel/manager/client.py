@@ -15,22 +15,20 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from rlm_kernel.errors import BadRequest, ConfigurationError, ManagerError, ManagerUnavailable
-from rlm_kernel.manager import tracing
+from rlm_kernel.http import tracing
+from rlm_kernel.http.events import MEDIA_TYPE, EventDecoder
+from rlm_kernel.http.faults import error_of
+from rlm_kernel.http.messages import Fault, FaultBody
 from rlm_kernel.manager.cell_events import (
-    MEDIA_TYPE,
     MESSAGE_OF,
     CellEvent,
-    EventDecoder,
 )
-from rlm_kernel.manager.faults import error_of
 from rlm_kernel.manager.wire import (
     AUTHOR,
     CellEnd,
     Deleted,
     ExecuteRequest,
     ExecutionResult,
-    Fault,
-    FaultBody,
     FileEntry,
     FileList,
     Health,

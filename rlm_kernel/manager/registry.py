@@ -15,7 +15,7 @@ from functools import partial
 
 from rlm_kernel import logs
 from rlm_kernel.errors import NotReady, SessionExpired, SessionNotFound, TooManySessions
-from rlm_kernel.manager import tracing
+from rlm_kernel.http import tracing
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import timestamp

@@ -5,33 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import resource
-import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from pydantic import SecretStr
-from tornado.netutil import bind_sockets
 
 from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.http.binding import allow_many_files, bind, url_of
+from rlm_kernel.http.connections import Connections
+from rlm_kernel.http.door import Door
+from rlm_kernel.http.housekeeping import Housekeeping
+from rlm_kernel.http.server import BoundedHTTPServer
+from rlm_kernel.http.stop import Stop, unless
+from rlm_kernel.http.traffic import Traffic
 from rlm_kernel.kernel.zmq_transport import shared_context
 from rlm_kernel.manager.application import ManagerApplication
-from rlm_kernel.manager.connections import Connections
-from rlm_kernel.manager.door import Door, is_loopback
+from rlm_kernel.manager.boots import TracedBoots
 from rlm_kernel.manager.handlers.base import Services
-from rlm_kernel.manager.housekeeping import Housekeeping
-from rlm_kernel.manager.http_server import ManagerHTTPServer
 from rlm_kernel.manager.lab.folder import LabFolder
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.orphans import adopt_orphans
 from rlm_kernel.manager.pool import Pool
 from rlm_kernel.manager.readiness import Readiness
 from rlm_kernel.manager.registry import Manager
-from rlm_kernel.manager.stop import Stop
-from rlm_kernel.manager.tracing import TracedBoots
-from rlm_kernel.manager.traffic import Traffic
 from rlm_kernel.manager.zygotes import ZygoteKeeper
 from rlm_kernel.sandbox import Limits, Zygote, ZygoteRotation
 from rlm_kernel.settings import ManagerSettings
@@ -57,7 +55,12 @@ class ManagerServer:
     ) -> None:
         self._settings = settings
         self._lab = LabFolder.prepare(settings.lab_dir) if settings.lab else None
-        self._sockets = _bind(settings)
+        self._sockets = bind(
+            settings.host,
+            settings.port,
+            token_name="RLM_KERNEL_TOKEN",
+            has_token=settings.token is not None,
+        )
         self._traffic = Traffic()
         self.metrics = Metrics()
         self.zygotes = ZygoteKeeper(
@@ -76,16 +79,14 @@ class ManagerServer:
         self._connections = connections
         self.metrics.watch("http_connections", "Connections that are open.", connections.__len__)
         self._housekeeping = Housekeeping(connections.sweep, self.metrics.loop_lag.observe)
-        self._http = ManagerHTTPServer(
+        self._http = BoundedHTTPServer(
             ManagerApplication(self._services()), connections=connections
         )
 
     @property
     def url(self) -> str:
         """Where the manager answers, with the port it got."""
-        address = self._sockets[0].getsockname()
-        host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        return f"http://{host}:{address[1]}"
+        return url_of(self._sockets)
 
     async def __aenter__(self) -> Self:
         self._http.add_sockets(self._sockets)
@@ -155,35 +156,16 @@ async def serve(settings: ManagerSettings, *, announce: Callable[[str], None], s
     Then no new session is taken, and cells that run have `drain_seconds` to end, unless it is
     urgent. Raises ConfigurationError, and what the zygote's first start raises.
     """
-    _allow_many_files()
+    allow_many_files()
     adopt_orphans()
     async with ManagerServer(settings) as server:
         announce(server.url)
-        await _unless(stop.asked, server.zygotes.ready())
+        await unless(stop.asked, server.zygotes.ready())
         await stop.asked.wait()
         sessions = len(server.manager)
         _log.info("closing down", extra={"sessions": sessions, "seconds": settings.drain_seconds})
-        await _unless(stop.urgent, server.manager.drain(settings.drain_seconds))
+        await unless(stop.urgent, server.manager.drain(settings.drain_seconds))
     shared_context().term()  # the last messages to Jupyter clients still go out
-
-
-async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, until the event comes. Raises what the work raises."""
-    tasks = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if tasks[0].done():
-            tasks[0].result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-def _allow_many_files() -> None:
-    """A session with Jupyter clients takes a dozen descriptors; 1024 is what one often gets."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _starter(settings: ManagerSettings, metrics: Metrics) -> Callable[[], Awaitable[Zygote]]:
@@ -208,25 +190,3 @@ def _door(settings: ManagerSettings) -> Door:
             "RLM_KERNEL_ATTACH_TOKEN needs an RLM_KERNEL_TOKEN beside it, and not the same"
         )
     return Door(token, attach_token)
-
-
-def _bind(settings: ManagerSettings) -> list[socket.socket]:
-    host, port = settings.host, settings.port
-    try:
-        addresses = {
-            str(info[4][0])
-            for info in socket.getaddrinfo(
-                host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )
-        }
-    except OSError as error:
-        raise ConfigurationError(f"cannot listen on {host!r}: {error.strerror}") from error
-    if settings.token is None and not all(map(is_loopback, addresses)):
-        raise ConfigurationError(
-            f"{host or 'every address'} is open to other machines: set RLM_KERNEL_TOKEN, "
-            "or listen on 127.0.0.1"
-        )
-    try:
-        return bind_sockets(port, host)
-    except OSError as error:
-        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error

@@ -10,9 +10,9 @@ from typing import Any, Literal, Protocol
 
 from rlm_kernel import sandbox
 from rlm_kernel.errors import SandboxClosed, SessionBusy, SessionNotFound
+from rlm_kernel.http import tracing
 from rlm_kernel.kernel import Kernel, ZMQTransport
 from rlm_kernel.kernel.usage import anonymous_bytes, cpu_seconds, memory_bytes
-from rlm_kernel.manager import tracing
 from rlm_kernel.manager.metrics import Metrics
 from rlm_kernel.manager.session_files import SessionFiles
 from rlm_kernel.manager.wire import AUTHOR, SessionDetails, SessionInfo

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
     ConfigDict,
     Field,
     PlainSerializer,
     StrictStr,
     WithJsonSchema,
 )
-from pydantic_core import PydanticSerializationError
+
+from rlm_kernel.http.messages import Wire
 
 
 def timestamp(moment: datetime) -> str:
@@ -34,23 +33,6 @@ _LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 AUTHOR = "rest"
 """Of cells whose sender has not said who it is."""
-
-
-class Wire(BaseModel):
-    """A message; what it holds does not change."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-def as_json(message: BaseModel) -> bytes:
-    """The JSON of a message, on one line. What neither it nor UTF-8 has is null, or `?`."""
-    try:
-        return message.model_dump_json().encode()
-    except PydanticSerializationError:
-        # Code may print half a surrogate pair, or display what is nested too deep for pydantic.
-        text = json.dumps(message.model_dump())
-        plain = json.loads(text, parse_constant=lambda _: None)
-        return json.dumps(plain, ensure_ascii=False).encode(errors="replace")
 
 
 def moment(nanoseconds: int) -> datetime:
@@ -214,16 +196,6 @@ class ReplayedMessages(Wire):
     messages: list[JupyterMessage]
 
 
-class Description(Wire):
-    """An OpenAPI document."""
-
-    openapi: str
-    info: dict[str, Any]
-    security: list[dict[str, Any]]
-    paths: dict[str, Any]
-    components: dict[str, Any]
-
-
 class Deleted(Wire):
     """Answer to `DELETE /sessions`: how many there were."""
 
@@ -248,16 +220,3 @@ class Readiness(Wire):
 
     status: Literal["ready"] = "ready"
     duration_ms: float
-
-
-class Fault(Wire):
-    """What went wrong: a stable code for programs and a sentence for people."""
-
-    code: str
-    message: str
-
-
-class FaultBody(Wire):
-    """Body of every answer with a status of 400 or more."""
-
-    error: Fault

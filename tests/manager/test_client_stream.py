@@ -11,16 +11,16 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from rlm_kernel import errors
+from rlm_kernel.http.events import EventDecoder, encode
+from rlm_kernel.http.messages import Fault
 from rlm_kernel.manager import ManagerClient
 from rlm_kernel.manager.cell_events import (
     CellEvent,
     CellStarted,
     CellValue,
-    EventDecoder,
     StreamText,
-    encode,
 )
-from rlm_kernel.manager.wire import CellEnd, CellError, Fault
+from rlm_kernel.manager.wire import CellEnd, CellError
 from tests.manager.process import ManagerProcess
 from tests.manager.test_client import run
 

@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from rlm_kernel.errors import SessionExpired
-from rlm_kernel.manager.cell_events import KEEP_ALIVE
-from rlm_kernel.manager.handlers import event_stream
+from rlm_kernel.http import event_stream
+from rlm_kernel.http.events import KEEP_ALIVE
+from rlm_kernel.http.negotiation import accepts
 from rlm_kernel.manager.handlers.event_stream import EventStream
-from rlm_kernel.manager.handlers.negotiation import accepts
 from rlm_kernel.sandbox import Event
 from tests.manager.process import ManagerProcess
 from tests.manager.test_execute import is_busy, run, wait_for

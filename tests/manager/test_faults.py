@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from rlm_kernel import errors
-from rlm_kernel.manager.faults import STATUS_OF, body_of, error_of, status_of
-from rlm_kernel.manager.wire import Fault
+from rlm_kernel.http.faults import STATUS_OF, body_of, error_of, status_of
+from rlm_kernel.http.messages import Fault
 
 
 def with_subclasses(kind: type[errors.RLMKernelError]) -> Iterator[type[errors.RLMKernelError]]:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from rlm_kernel import __version__
-from rlm_kernel.manager.tries import TRIES
+from rlm_kernel.http.tries import TRIES
 from tests.manager.process import ManagerProcess
 from tests.manager.raw import RawClient
 from tests.manager.scrape import scrape

@@ -14,9 +14,9 @@ from openapi_spec_validator import validate
 from tornado.web import RequestHandler
 
 from rlm_kernel import __version__
+from rlm_kernel.http.events import EventDecoder
 from rlm_kernel.manager.application import ROUTES
-from rlm_kernel.manager.cell_events import EventDecoder
-from rlm_kernel.manager.openapi import template
+from rlm_kernel.manager.interface import INTERFACE
 from tests.manager.description import Description
 from tests.manager.process import ManagerProcess
 from tests.manager.test_execute import is_busy, wait_for
@@ -47,7 +47,9 @@ def test_the_description_is_of_openapis_form(description: Description) -> None:
 
 def test_every_method_of_every_route_is_described(description: Description) -> None:
     routes = {
-        (method, template(pattern)) for pattern, handler in ROUTES for method in methods_of(handler)
+        (method, INTERFACE.template(pattern))
+        for pattern, handler in ROUTES
+        for method in methods_of(handler)
     }
     assert {(method, path) for method, path, _ in operations(description)} == routes
 

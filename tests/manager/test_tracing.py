@@ -134,7 +134,7 @@ def test_a_request_that_breaks_off_ends_its_span_as_failed(spans: Spans) -> None
 def test_without_an_sdk_nothing_of_opentelemetry_is_even_imported() -> None:
     script = (
         "import asyncio, sys\n"
-        "from rlm_kernel.manager import tracing, server, client\n"
+        "from rlm_kernel.http import tracing, server; from rlm_kernel.manager import client\n"
         "with tracing.span('nothing', a=1) as span: span.set_attribute('b', 2)\n"
         "headers = {}\n"
         "tracing.carry(headers)\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from rlm_kernel.http.messages import Description
+from rlm_kernel.http.operation import Operation, by_method, json_answer
 from rlm_kernel.manager.handlers.base import Handler
-from rlm_kernel.manager.handlers.operation import Operation, by_method, json_answer
-from rlm_kernel.manager.wire import Description
 
 if TYPE_CHECKING:
     from rlm_kernel.manager.application import ManagerApplication

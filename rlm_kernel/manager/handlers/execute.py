@@ -8,13 +8,15 @@ from collections.abc import Callable
 from tornado.iostream import StreamClosedError
 
 from rlm_kernel.errors import BadRequest, SessionBusy, ZygoteError
+from rlm_kernel.http.body import read_body
+from rlm_kernel.http.events import MEDIA_TYPE
+from rlm_kernel.http.handler import Reception
+from rlm_kernel.http.negotiation import accepts
+from rlm_kernel.http.operation import JSON, Operation, Parameter, by_method
 from rlm_kernel.manager import wire
-from rlm_kernel.manager.cell_events import MEDIA_TYPE
-from rlm_kernel.manager.handlers.base import Handler, Services
-from rlm_kernel.manager.handlers.body import read_body
+from rlm_kernel.manager.cell_events import EVENTS
+from rlm_kernel.manager.handlers.base import IN_SESSION, Handler
 from rlm_kernel.manager.handlers.event_stream import EventStream
-from rlm_kernel.manager.handlers.negotiation import accepts
-from rlm_kernel.manager.handlers.operation import IN_SESSION, JSON, Operation, Parameter, by_method
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import ExecuteRequest
 from rlm_kernel.sandbox import Event, ExecutionResult
@@ -30,7 +32,7 @@ class Execute(Handler):
         POST=Operation(
             "execute",
             "Run a cell, after those before it",
-            {200: {JSON: wire.ExecutionResult, MEDIA_TYPE: None}},
+            {200: {JSON: wire.ExecutionResult, MEDIA_TYPE: EVENTS}},
             (*IN_SESSION, SessionBusy, ZygoteError),
             body={JSON: ExecuteRequest},
             parameters=(
@@ -39,7 +41,7 @@ class Execute(Handler):
         )
     )
 
-    def initialize(self, services: Services) -> None:
+    def initialize(self, services: Reception) -> None:
         super().initialize(services)
         self._hung_up: Callable[[], object] = lambda: None
 

@@ -16,20 +16,20 @@ from tornado.iostream import StreamClosedError
 
 from rlm_kernel import errors, sandbox
 from rlm_kernel.errors import BadRequest, FileError, RLMKernelError
-from rlm_kernel.manager import folder_archive
-from rlm_kernel.manager.archive_reader import ArchiveReader
-from rlm_kernel.manager.handlers.base import Handler, Services
-from rlm_kernel.manager.handlers.byte_range import parse_range
-from rlm_kernel.manager.handlers.negotiation import accepts
-from rlm_kernel.manager.handlers.operation import (
+from rlm_kernel.http.handler import Reception
+from rlm_kernel.http.negotiation import accepts
+from rlm_kernel.http.operation import (
     BYTES,
-    IN_TURN,
     JSON,
     NOTHING,
     Operation,
     Parameter,
     by_method,
 )
+from rlm_kernel.manager import folder_archive
+from rlm_kernel.manager.archive_reader import ArchiveReader
+from rlm_kernel.manager.handlers.base import IN_TURN, Handler
+from rlm_kernel.manager.handlers.byte_range import parse_range
 from rlm_kernel.manager.session_files import IncomingFile, SessionFiles
 from rlm_kernel.manager.wire import FileEntry, FileList, moment
 from rlm_kernel.sandbox import FilePage, FilePiece
@@ -69,7 +69,7 @@ class FilesHandler(Handler):
     Bytes of it that are no UTF-8 are those of the name of a file.
     """
 
-    def initialize(self, services: Services) -> None:
+    def initialize(self, services: Reception) -> None:
         super().initialize(services)
         self.incoming: Incoming | None = None
 
@@ -181,7 +181,7 @@ class OneFile(FilesHandler):
         ),
     )
 
-    def initialize(self, services: Services) -> None:
+    def initialize(self, services: Reception) -> None:
         super().initialize(services)
         self._upload: IncomingFile | None = None
 
@@ -295,7 +295,7 @@ class Folder(Home):
         ),
     )
 
-    def initialize(self, services: Services) -> None:
+    def initialize(self, services: Reception) -> None:
         super().initialize(services)
         self._archive: ArchiveReader | None = None
 

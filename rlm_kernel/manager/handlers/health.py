@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rlm_kernel import __version__, errors
+from rlm_kernel.http.operation import Operation, by_method, json_answer
 from rlm_kernel.manager.handlers.base import Handler
-from rlm_kernel.manager.handlers.operation import Operation, by_method, json_answer
 from rlm_kernel.manager.wire import Health, Readiness
 
 

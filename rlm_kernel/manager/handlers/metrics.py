@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 
+from rlm_kernel.http.metrics import CONTENT_TYPE
+from rlm_kernel.http.operation import TEXT, Operation, by_method
 from rlm_kernel.manager.handlers.base import Handler
-from rlm_kernel.manager.handlers.operation import TEXT, Operation, by_method
-from rlm_kernel.manager.metrics import CONTENT_TYPE
 
 
 class Scrape(Handler):

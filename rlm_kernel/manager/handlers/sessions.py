@@ -7,17 +7,15 @@ from functools import partial
 from typing import Protocol
 
 from rlm_kernel import errors, logs
-from rlm_kernel.manager.handlers.base import Handler
-from rlm_kernel.manager.handlers.body import read_body
-from rlm_kernel.manager.handlers.operation import (
-    IN_SESSION,
-    IN_TURN,
+from rlm_kernel.http.body import read_body
+from rlm_kernel.http.operation import (
     JSON,
     NOTHING,
     Operation,
     by_method,
     json_answer,
 )
+from rlm_kernel.manager.handlers.base import IN_SESSION, IN_TURN, Handler
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import (
     Deleted,

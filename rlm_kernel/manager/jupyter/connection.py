@@ -10,13 +10,13 @@ from typing import cast
 from jupyter_server.services.kernels.connection.base import BaseKernelWebsocketConnection
 from tornado.websocket import WebSocketClosedError
 
+from rlm_kernel.http.visitor import Visitor
 from rlm_kernel.kernel import Channel, Message
 from rlm_kernel.manager.jupyter.framing import V1, Frame, decode, encode
 from rlm_kernel.manager.jupyter.identity import visitor_of
 from rlm_kernel.manager.jupyter.kernels import SessionKernel, SessionKernels
 from rlm_kernel.manager.jupyter.peer import TOO_SLOW, Peer
 from rlm_kernel.manager.session import ManagedSession
-from rlm_kernel.manager.visitor import Visitor
 
 WAITING_BYTES = 64 << 20
 """What may wait for a client that reads too slowly, beside the one message that is on its way."""

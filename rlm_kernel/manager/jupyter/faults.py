@@ -12,7 +12,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError
 
 from rlm_kernel.errors import RLMKernelError
-from rlm_kernel.manager.faults import retry_after_of, status_of
+from rlm_kernel.http.faults import retry_after_of, status_of
 
 
 class Faults(JupyterHandler):

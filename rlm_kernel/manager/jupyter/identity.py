@@ -8,9 +8,9 @@ from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server.auth.identity import IdentityProvider, User
 from tornado.web import RequestHandler
 
-from rlm_kernel.manager.door import Door
-from rlm_kernel.manager.handlers.base import admitted
-from rlm_kernel.manager.visitor import Visitor
+from rlm_kernel.http.door import Door
+from rlm_kernel.http.handler import admitted
+from rlm_kernel.http.visitor import Visitor
 
 OF_SESSIONS = ("kernels", "sessions", "events")
 """Jupyter Server's names of what those who are attached may do more with than read.

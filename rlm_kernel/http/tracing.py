@@ -7,13 +7,11 @@ session does to start, and most run without it.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from rlm_kernel import __version__
-from rlm_kernel.sandbox import Observer
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
@@ -39,7 +37,7 @@ _NOWHERE: AbstractContextManager[Attributes] = nullcontext(_NoSpan())
 
 def span(name: str, **attributes: Value) -> AbstractContextManager[Attributes]:
     """A span around what is done inside; `session_id="x"` becomes `rlm_kernel.session_id`."""
-    tracer = _tracer()
+    tracer = current_tracer()
     if tracer is None:
         return _NOWHERE
     return tracer.start_as_current_span(name, attributes=_named(attributes))
@@ -47,7 +45,7 @@ def span(name: str, **attributes: Value) -> AbstractContextManager[Attributes]:
 
 def carry(headers: MutableMapping[str, str]) -> None:
     """Has a request name the span that it is sent in (W3C's `traceparent`)."""
-    if _tracer() is not None:
+    if current_tracer() is not None:
         from opentelemetry import propagate
 
         propagate.inject(headers)
@@ -64,7 +62,7 @@ class RequestSpan:
 
     @classmethod
     def begin(cls, method: str, path: str, headers: Mapping[str, str], peer: str) -> RequestSpan:
-        tracer = _tracer()
+        tracer = current_tracer()
         if tracer is None:
             return NO_REQUEST_SPAN
         from opentelemetry import context, propagate, trace
@@ -99,28 +97,8 @@ class RequestSpan:
 NO_REQUEST_SPAN = RequestSpan(None)
 
 
-class TracedBoots(Observer):
-    """Has the boots of zygotes, which somebody else counts, as spans too."""
-
-    def __init__(self, counting: Observer) -> None:
-        self._counting = counting
-
-    def zygote_booted(self, seconds: float) -> None:
-        self._counting.zygote_booted(seconds)
-        if tracer := _tracer():
-            ended = time.time_ns()
-            began = ended - int(seconds * 1e9)
-            tracer.start_span("zygote.boot", start_time=began).end(ended)
-
-    def zygote_died(self) -> None:
-        self._counting.zygote_died()
-
-    def zygote_succeeded(self) -> None:
-        self._counting.zygote_succeeded()
-
-
-def _tracer() -> Tracer | None:
-    """None where nobody would see the spans."""
+def current_tracer() -> Tracer | None:
+    """Whose spans somebody sees; None where nobody would see the spans."""
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return None

@@ -20,9 +20,9 @@ from tornado.httputil import (
 from tornado.iostream import IOStream
 
 from rlm_kernel import logs
-from rlm_kernel.manager.connection import ClientStream, Connection
-from rlm_kernel.manager.connections import Connections
-from rlm_kernel.manager.tracing import RequestSpan
+from rlm_kernel.http.connection import ClientStream, Connection
+from rlm_kernel.http.connections import Connections
+from rlm_kernel.http.tracing import RequestSpan
 
 MAX_HEADER_BYTES = 32 << 10
 MAX_HEADERS = 128
@@ -38,7 +38,7 @@ _GIVEN_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 _SESSION = re.compile(r"/(?:session|api/kernels)/([0-9a-f-]{36})(?:[/?]|$)")
 
 
-class ManagerHTTPServer(HTTPServer):
+class BoundedHTTPServer(HTTPServer):
     """Serves a tornado application within the limits of `connections`."""
 
     def initialize(  # type: ignore[override]

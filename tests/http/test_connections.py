@@ -13,9 +13,9 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 from tornado.websocket import WebSocketHandler
 
-from rlm_kernel.manager import connections as limits
-from rlm_kernel.manager.connections import Connections
-from rlm_kernel.manager.http_server import ManagerHTTPServer
+from rlm_kernel.http import connections as limits
+from rlm_kernel.http.connections import Connections
+from rlm_kernel.http.server import BoundedHTTPServer
 
 HEAD = b"%s HTTP/1.1\r\nHost: localhost\r\n"
 GET = HEAD % b"GET /quick" + b"\r\n"
@@ -109,7 +109,7 @@ async def serving() -> AsyncIterator[Served]:
     application = Application(
         [*routes, ("/socket", Socket)], arrived=arrived, gate=gate, log_function=_silent
     )
-    server = ManagerHTTPServer(application, connections=connections)
+    server = BoundedHTTPServer(application, connections=connections)
     sockets = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
     server.add_sockets(sockets)
     served = Served(sockets[0].getsockname()[1], connections, arrived, gate, closed)

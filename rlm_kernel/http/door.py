@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from tornado.httputil import parse_cookie
 
 from rlm_kernel.errors import Forbidden, Unauthorized
-from rlm_kernel.manager.visitor import Role, Visitor
+from rlm_kernel.http.visitor import Role, Visitor
 
 _SCHEMES = ("bearer", "token")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")

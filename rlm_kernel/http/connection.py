@@ -13,9 +13,9 @@ from typing import Any
 from tornado.iostream import IOStream, UnsatisfiableReadError
 
 from rlm_kernel.errors import BadRequest, RLMKernelError
-from rlm_kernel.manager.faults import body_of, retry_after_of, status_of
-from rlm_kernel.manager.lingering import Lingering
-from rlm_kernel.manager.tracing import NO_REQUEST_SPAN, RequestSpan
+from rlm_kernel.http.faults import body_of, retry_after_of, status_of
+from rlm_kernel.http.lingering import Lingering
+from rlm_kernel.http.tracing import NO_REQUEST_SPAN, RequestSpan
 
 _ExcInfo = (
     bool

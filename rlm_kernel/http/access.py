@@ -8,26 +8,30 @@ from typing import cast
 
 from tornado.web import RequestHandler
 
-from rlm_kernel.manager.connection import Connection
-from rlm_kernel.manager.handlers.base import SHOWN_PATH
-from rlm_kernel.manager.metrics import Metrics
+from rlm_kernel.http.connection import Connection
+from rlm_kernel.http.handler import SHOWN_PATH
+from rlm_kernel.http.metrics import HTTPMetrics
 
-_log = logging.getLogger("rlm_kernel.manager.access")
-
-_FOREIGN_ROUTES = ("api", "kernelspecs", "lab", "static")
 _SWITCHING_PROTOCOLS = 101
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
 
 class AccessLog:
-    """tornado's `log_function`. `routes` names the handlers; those in `quiet` log at DEBUG."""
+    """tornado's `log_function`. `routes` names the handlers; those in `quiet` log at DEBUG.
+
+    `foreign` are the first parts of paths that have handlers of others. The lines go to `log`.
+    """
 
     def __init__(
         self,
-        metrics: Metrics,
+        metrics: HTTPMetrics,
         routes: Mapping[type[RequestHandler], str],
         quiet: tuple[type[RequestHandler], ...],
+        log: logging.Logger,
+        foreign: tuple[str, ...] = (),
     ) -> None:
+        self._log = log
+        self._foreign = foreign
         self._metrics = metrics
         self._routes = routes
         self._quiet = quiet
@@ -47,10 +51,10 @@ class AccessLog:
                 connection.request_bytes,
                 connection.response_bytes,
             )
-        # Probes and scrapes come every few seconds for as long as the manager lives.
+        # Probes and scrapes come every few seconds for as long as the server lives.
         level = logging.DEBUG if isinstance(handler, self._quiet) else logging.INFO
-        if _log.isEnabledFor(level):
-            _log.log(
+        if self._log.isEnabledFor(level):
+            self._log.log(
                 level,
                 "%s %s",
                 request.method,
@@ -62,7 +66,7 @@ class AccessLog:
         if route := self._routes.get(type(handler)):
             return route
         first = handler.request.path.split("/")[1:2]
-        return f"/{first[0]}" if first and first[0] in _FOREIGN_ROUTES else "other"
+        return f"/{first[0]}" if first and first[0] in self._foreign else "other"
 
 
 def connection_of(handler: RequestHandler) -> Connection:

@@ -13,8 +13,8 @@ from rlm_kernel.errors import (
     RequestTooSlow,
     TooManyConnections,
 )
-from rlm_kernel.manager.connection import Connection
-from rlm_kernel.manager.tracing import RequestSpan
+from rlm_kernel.http.connection import Connection
+from rlm_kernel.http.tracing import RequestSpan
 
 HEADER_SECONDS = 10.0
 """In which headers that have begun must end."""

@@ -7,8 +7,8 @@ from typing import cast
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
-from rlm_kernel.manager.connection import Connection
-from rlm_kernel.manager.http_server import REQUEST_ID
+from rlm_kernel.http.connection import Connection
+from rlm_kernel.http.server import REQUEST_ID
 
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",

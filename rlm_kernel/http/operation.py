@@ -10,8 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from rlm_kernel import errors
+from rlm_kernel.http.events import EventMessages
 
-Contents = Mapping[str, type[BaseModel] | None]
+Content = type[BaseModel] | EventMessages | None
+Contents = Mapping[str, Content]
 """A message by its media type; None where it is text or bytes."""
 
 Faults = tuple[type[errors.RLMKernelError], ...]
@@ -19,12 +21,6 @@ Faults = tuple[type[errors.RLMKernelError], ...]
 JSON = "application/json"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
-
-IN_SESSION: Faults = (errors.SessionNotFound, errors.SessionExpired)
-"""What any request to a session may be answered with."""
-
-IN_TURN: Faults = (*IN_SESSION, errors.RequestAborted, errors.ZygoteError)
-"""What one may be answered with that needs the session's process, after those before it."""
 
 
 @dataclass(frozen=True, slots=True)

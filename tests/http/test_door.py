@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rlm_kernel.errors import Forbidden, Unauthorized
-from rlm_kernel.manager.door import Door, is_loopback
+from rlm_kernel.http.door import Door, is_loopback
 
 OPEN = Door()
 LOCKED = Door("s3cret")

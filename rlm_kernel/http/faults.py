@@ -5,13 +5,15 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from rlm_kernel import errors
-from rlm_kernel.manager.wire import Fault, FaultBody
+from rlm_kernel.http.messages import Fault, FaultBody
 
 STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
     errors.BadRequest: HTTPStatus.BAD_REQUEST,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.ModelNotAllowed: HTTPStatus.BAD_REQUEST,
     errors.RouteNotFound: HTTPStatus.NOT_FOUND,
+    errors.RunNotFound: HTTPStatus.NOT_FOUND,
     errors.MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -23,6 +25,8 @@ STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
     errors.SessionExpired: HTTPStatus.GONE,
     errors.SessionBusy: HTTPStatus.CONFLICT,
     errors.TooManySessions: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyRuns: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.SandboxUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ReaderTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     errors.TryLater: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -33,8 +37,14 @@ STATUS_OF: dict[type[errors.RLMKernelError], HTTPStatus] = {
     errors.FetchError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ZygoteError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ManagerError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.ModelError: HTTPStatus.BAD_GATEWAY,
+    errors.SessionFailed: HTTPStatus.BAD_GATEWAY,
+    errors.RunCancelled: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.AnswerMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BudgetExceeded: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.AgentError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""The status of each error that the manager answers with; the nearest base class counts."""
+"""The status of each error that is answered; the nearest base class counts."""
 
 
 def status_of(error: errors.RLMKernelError) -> HTTPStatus:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from rlm_kernel.errors import TooManyTries
-from rlm_kernel.manager.tries import REMEMBERED, TRIES, FailedTries
+from rlm_kernel.http.tries import REMEMBERED, TRIES, FailedTries
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr("rlm_kernel.manager.tries.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("rlm_kernel.http.tries.time.monotonic", lambda: now[0])
     return now
 
 

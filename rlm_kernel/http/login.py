@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from rlm_kernel.manager.handlers.base import Handler
+from rlm_kernel.http.handler import Handler
 
 
 class Login(Handler):
