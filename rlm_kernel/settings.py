@@ -10,10 +10,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.manager_location import ManagerLocation
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -32,9 +33,8 @@ def _preload(value: object) -> object:
     return tuple(filter(None, (part.strip(",") for part in _BETWEEN.split(value))))
 
 
-def _http_url(value: str) -> str:
-    AnyHttpUrl(value)
-    return value.rstrip("/")
+def _manager_url(value: str) -> str:
+    return str(ManagerLocation.parse(value))
 
 
 class Settings(BaseSettings):
@@ -283,13 +283,27 @@ class ManagerSettings(SandboxSettings):
 class AgentSettings(Settings):
     """Settings of everything that drives a manager: the RLM loop, its service, its commands."""
 
-    manager_url: Annotated[str, AfterValidator(_http_url)] = Field(
+    manager_url: Annotated[str, AfterValidator(_manager_url)] = Field(
         default="http://localhost:8080",
         validation_alias="WASM_MANAGER_SERVICE_URL",
-        description="base URL of the manager",
+        description="base URL of the manager; URLs with commas between them, or "
+        "`dns+http://NAME:PORT`, `srv+http://NAME`, `claim+http://WARMPOOL:PORT` for one of many",
     )
     model_path: Path | None = Field(
         default=None,
         validation_alias="MODEL_PATH",
         description="a GGUF file, or a directory of them, to be served locally",
     )
+
+    @property
+    def sole_manager_url(self) -> str:
+        """The URL of the one manager, for those who speak to no other.
+
+        Raises ConfigurationError where there are several.
+        """
+        url = ManagerLocation.parse(self.manager_url).sole_url
+        if url is None:
+            raise ConfigurationError(
+                f"WASM_MANAGER_SERVICE_URL is {self.manager_url}: this needs the URL of one manager"
+            )
+        return url

@@ -94,6 +94,29 @@ def test_a_manager_url_without_scheme_is_refused(monkeypatch: pytest.MonkeyPatch
         AgentSettings.from_environment()
 
 
+@pytest.mark.parametrize(
+    ("said", "kept", "sole"),
+    [
+        ("http://one:8080/", "http://one:8080", "http://one:8080"),
+        (" http://one:1/ , https://two/,", "http://one:1,https://two", None),
+        ("dns+http://managers.rlm:8080", "dns+http://managers.rlm:8080", None),
+        ("srv+https://_http._tcp.managers", "srv+https://_http._tcp.managers", None),
+        ("claim+http://warm-pool:8080", "claim+http://warm-pool:8080", None),
+    ],
+)
+def test_managers_are_named_by_themselves_or_by_what_leads_to_them(
+    monkeypatch: pytest.MonkeyPatch, said: str, kept: str, sole: str | None
+) -> None:
+    monkeypatch.setenv("WASM_MANAGER_SERVICE_URL", said)
+    settings = AgentSettings.from_environment()
+    assert settings.manager_url == kept
+    if sole is not None:
+        assert settings.sole_manager_url == sole
+    else:
+        with pytest.raises(ConfigurationError, match="this needs the URL of one manager"):
+            _ = settings.sole_manager_url
+
+
 def test_the_token_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLM_KERNEL_TOKEN", "hunter2")
     settings = ManagerSettings.from_environment()

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from rlm_kernel.agent.blocking import run_blocking
 from rlm_kernel.agent.environment import Environment
+from rlm_kernel.agent.managers import Managers, Seat, managers_at
 from rlm_kernel.agent.session import ManagedSession
 from rlm_kernel.agent.shown import ShownText
 from rlm_kernel.errors import SessionExpired, SessionNotFound
-from rlm_kernel.manager.client import ManagerClient
 from rlm_kernel.settings import AgentSettings
 
 
@@ -17,17 +17,25 @@ from rlm_kernel.settings import AgentSettings
 class SidecarREPLFactory:
     """Makes and uses sessions of the manager at `url`, which asks for `token` where it has one.
 
-    It holds nothing that needs closing, and may be used from any thread and any event loop. All
-    methods raise the ManagerError classes.
+    `url` may say more than one manager, as WASM_MANAGER_SERVICE_URL may; `managers` says by
+    themselves which there are. A session stays with the manager that it was made on.
+
+    The factory may be used from any thread and any event loop. It holds nothing that needs closing,
+    but where pods are claimed for its sessions. All methods raise the ManagerError classes.
     """
 
     url: str
     token: str | None = field(default=None, repr=False)
+    managers: Managers | None = field(default=None, repr=False, compare=False)
+    _managers: Managers = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        managers = self.managers or managers_at(self.url, self.token)
+        object.__setattr__(self, "_managers", managers)
 
     async def create_session(self) -> str:
         """A new session's id. It lives until `destroy_session`, or the manager's SESSION_TTL."""
-        async with self._client() as client:
-            return (await client.create_session()).session_id
+        return await self._managers.place(self._create)
 
     async def execute_in_session(
         self, session_id: str, code: str, timeout: float | None = None
@@ -36,13 +44,18 @@ class SidecarREPLFactory:
 
         An exception in the code is in the result, and so is a timeout.
         """
-        async with self._client() as client:
+        seat = await self._managers.seat_of(session_id)
+        async with seat.client() as client:
             return ShownText.of(await client.execute(session_id, code, timeout=timeout))
 
     async def destroy_session(self, session_id: str) -> None:
         """End a session and whatever it runs. Raises SessionNotFound for an unknown one."""
-        async with self._client() as client:
-            await client.delete_session(session_id)
+        seat = await self._managers.seat_of(session_id)
+        try:
+            async with seat.client() as client:
+                await client.delete_session(session_id)
+        finally:
+            await self._managers.release(session_id)
 
     def create_env(self) -> SidecarREPLEnv:
         """An environment with a session of its own."""
@@ -50,10 +63,25 @@ class SidecarREPLFactory:
 
     async def open_environment(self) -> Environment:
         """A session for one run of `RLM_REPL`, over the kernel's own channels."""
-        return await ManagedSession.open(self._client())
+        return await self._managers.place(_open)
 
-    def _client(self) -> ManagerClient:
-        return ManagerClient(self.url, token=self.token)
+    async def ready(self) -> None:
+        """Return once a manager has shown that it can run code. Raises NotReady where none can."""
+        await self._managers.ready()
+
+    async def close(self) -> None:
+        """Give claimed pods back, with the sessions on them. Idempotent."""
+        await self._managers.close()
+
+    async def _create(self, seat: Seat) -> str:
+        async with seat.client() as client:
+            session_id = (await client.create_session()).session_id
+        await self._managers.settle(session_id, seat)
+        return session_id
+
+
+async def _open(seat: Seat) -> Environment:
+    return await ManagedSession.open(seat.client(), seat.leave)
 
 
 class SidecarREPLEnv:
@@ -90,9 +118,9 @@ class SidecarREPLEnv:
 
 
 def create_sidecar_repl_factory(url: str | None = None) -> SidecarREPLFactory:
-    """A factory for the manager at `url`, else WASM_MANAGER_SERVICE_URL.
+    """A factory for the manager at `url`, or one of several, else WASM_MANAGER_SERVICE_URL.
 
-    The manager's secret, where it asks for one, is RLM_KERNEL_TOKEN. Raises ConfigurationError.
+    The managers' secret, where they ask for one, is RLM_KERNEL_TOKEN. Raises ConfigurationError.
     """
     settings = AgentSettings.from_environment(manager_url=url)
     token = settings.token.get_secret_value() if settings.token else None

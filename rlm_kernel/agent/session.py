@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,6 +18,8 @@ from rlm_kernel.errors import AgentError, ManagerError, SessionExpired
 from rlm_kernel.manager.client import ManagerClient
 from rlm_kernel.manager.wire import SessionInfo
 
+Leave = Callable[[], Awaitable[None]]
+
 _CONTEXT_PATH = "/tmp/rlm/context"
 _SETUP_SECONDS = 300.0
 _PROBE_SECONDS = 60.0
@@ -26,10 +28,14 @@ _CLOSE_SECONDS = 10.0
 
 
 class ManagedSession:
-    """An `Environment`; `open` makes one. It owns its client and its session, and ends both."""
+    """An `Environment`; `open` makes one. It owns its client and its session, and ends both.
 
-    def __init__(self, client: ManagerClient) -> None:
+    `leave` is called once its session is over.
+    """
+
+    def __init__(self, client: ManagerClient, leave: Leave | None = None) -> None:
         self._client = client
+        self._leave = leave
         self._session_id = ""
         self._connection: Mapping[str, Any] = {}
         self._kernel: KernelConnection | None = None
@@ -37,9 +43,9 @@ class ManagedSession:
         self._closed = False
 
     @classmethod
-    async def open(cls, client: ManagerClient) -> ManagedSession:
-        """A new session of the client's manager. Raises ManagerError."""
-        session = cls(client)
+    async def open(cls, client: ManagerClient, leave: Leave | None = None) -> ManagedSession:
+        """A new session of the client's manager. Raises ManagerError; then nothing is left open."""
+        session = cls(client, leave)
         try:
             await session._begin()
         except BaseException:
@@ -179,6 +185,8 @@ class ManagedSession:
                 if self._session_id:
                     await self._client.delete_session(self._session_id)
         await self._client.close()
+        if self._leave is not None:
+            await self._leave()
 
 
 def _ignore(kind: OutputKind, text: str) -> None:

@@ -35,7 +35,7 @@ def manager_url(arguments: argparse.Namespace) -> str:
         return str(arguments.url).rstrip("/")
     settings = read_settings(AgentSettings, arguments)
     if "manager_url" in settings.model_fields_set:
-        return settings.manager_url
+        return settings.sole_manager_url
     manager = ManagerSettings.from_environment()
     host = f"[{manager.host}]" if ":" in manager.host else manager.host
     return f"http://{_ANY_ADDRESS.get(manager.host, host)}:{manager.port}"

@@ -14,7 +14,13 @@ import httpx
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from rlm_kernel.errors import BadRequest, ConfigurationError, ManagerError, ManagerUnavailable
+from rlm_kernel.errors import (
+    BadRequest,
+    ConfigurationError,
+    ManagerError,
+    ManagerUnavailable,
+    TryLater,
+)
 from rlm_kernel.http import tracing
 from rlm_kernel.http.events import MEDIA_TYPE, EventDecoder
 from rlm_kernel.http.faults import error_of
@@ -47,11 +53,11 @@ _CONNECT_SECONDS = 10.0
 class ManagerClient:
     """Speaks to one manager; an asynchronous context manager, safe to use from many tasks.
 
-    Every call raises the error that the manager answered with (see `rlm_kernel.errors`), and
-    ManagerUnavailable when there is no answer. A call waits as long as the manager takes to
-    answer it: a cell may run for hours. No proxy is used, whatever the environment says.
-    `author` is whose cells those are that it sends, for those who watch. Raises ConfigurationError
-    for what is not a URL.
+    Every call raises the error that the manager answered with (see `rlm_kernel.errors`), with its
+    `retry_after` where that was told, and ManagerUnavailable when there is no answer. A call waits
+    as long as the manager takes to answer it: a cell may run for hours. No proxy is used, whatever
+    the environment says. `author` is whose cells those are that it sends, for those who watch.
+    Raises ConfigurationError for what is not a URL.
     """
 
     def __init__(
@@ -362,6 +368,10 @@ def _read_event(name: str, data: bytes) -> CellEvent | None:
 
 def _fault(response: httpx.Response) -> Exception:
     try:
-        return error_of(FaultBody.model_validate_json(response.content).error)
+        error = error_of(FaultBody.model_validate_json(response.content).error)
     except ValidationError:
         return ManagerError(f"{response.url} answered {response.status_code}; is it a manager?")
+    seconds = response.headers.get("Retry-After", "")
+    if isinstance(error, TryLater) and seconds.isdecimal():
+        error.retry_after = int(seconds)
+    return error

@@ -101,10 +101,12 @@ def check_books(manager: ManagerProcess, workers: list[Worker]) -> None:
         assert len(strangers) <= sum(worker.done["_create_unheard"] for worker in workers)
         for session in strangers:
             assert http.post(f"{session}/execute", json={"code": COUNT}).json()["status"] == "ok"
-        # Each has its process and its standby now.
+        # Each comes to have its process and its standby, and of the dead none is left.
         expected = 2 * len(known | strangers) + POOL
-        until(lambda: len(sessions_of(manager)), lambda count: count == expected)
-        assert alive(manager.descendants()) == manager.descendants()
+        until(
+            lambda: (manager.descendants(), len(sessions_of(manager))),
+            lambda found: found[1] == expected and alive(found[0]) == found[0],
+        )
         assert http.delete("/sessions").json() == {"deleted": len(known | strangers)}
 
 

@@ -69,6 +69,19 @@ def test_every_call_does_what_it_says(manager: ManagerProcess) -> None:
     run(manager, scenario)
 
 
+def test_when_to_try_again_is_in_the_error() -> None:
+    async def fill(client: ManagerClient) -> None:
+        await client.create_session()
+        with pytest.raises(errors.TooManySessions) as raised:
+            await client.create_session()
+        assert raised.value.retry_after is not None
+        assert 1790 <= raised.value.retry_after <= 1800
+
+    limits = {"MAX_SESSIONS": "1", "SESSION_TTL": "1800"}
+    with ManagerProcess(environment=limits) as manager:
+        run(manager, fill)
+
+
 def test_a_file_may_be_sent_as_it_is_made(manager: ManagerProcess) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for n in range(3):
