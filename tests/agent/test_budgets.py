@@ -84,7 +84,11 @@ def test_calls(factory: SidecarREPLFactory) -> None:
 
 
 def test_tokens(factory: SidecarREPLFactory) -> None:
-    script = [looking("one"), Reply(code("print('saw two')"), 7_000, 500), looking("never")]
+    script: list[Step] = [
+        looking("one"),
+        Reply(code("print('saw two')"), 7_000, 500),
+        looking("never"),
+    ]
     run = Overrun(factory, script, Budget(tokens=8_000))
     assert isinstance(run.error, TokenLimitExceeded)
     assert run.error.partial_answer == "saw two"
@@ -93,7 +97,11 @@ def test_tokens(factory: SidecarREPLFactory) -> None:
 
 
 def test_money(factory: SidecarREPLFactory) -> None:
-    script = [looking("one"), Reply(code("print('saw two')"), 50, 980), looking("never")]
+    script: list[Step] = [
+        looking("one"),
+        Reply(code("print('saw two')"), 50, 980),
+        looking("never"),
+    ]
     run = Overrun(factory, script, Budget(cost_usd=1.0))
     assert isinstance(run.error, CostLimitExceeded)
     assert run.total.cost_usd == pytest.approx(0.99 + 100e-6)
@@ -110,14 +118,14 @@ def test_turns(factory: SidecarREPLFactory) -> None:
 
 
 def test_errors(factory: SidecarREPLFactory) -> None:
-    script = [looking("one"), code("1 / 0"), code("1 / 0")]
+    script: list[Step] = [looking("one"), code("1 / 0"), code("1 / 0")]
     run = Overrun(factory, script, Budget(errors=2))
     assert isinstance(run.error, ErrorLimitExceeded)
     assert (run.usage.errors, run.error.partial_answer) == (2, "saw one")
 
 
 def test_the_time_ends_a_cell_at_once(factory: SidecarREPLFactory) -> None:
-    script = [looking("one"), code("import time\nwhile True:\n    time.sleep(3600)")]
+    script: list[Step] = [looking("one"), code("import time\nwhile True:\n    time.sleep(3600)")]
     run = Overrun(factory, script, Budget(seconds=3.0))
     assert isinstance(run.error, TimeLimitExceeded)
     assert run.error.partial_answer == "saw one"
@@ -155,7 +163,7 @@ def test_runs_that_overlap_have_a_ledger_each(factory: SidecarREPLFactory) -> No
         options = RunOptions(budget=Budget(calls=2))
         rlm = RLM_REPL(model_of(server), repl_factory=factory, options=options)
         answers = await asyncio.gather(rlm.acompletion("", "a"), rlm.acompletion("", "b"))
-        assert answers == ["x", "x"]
+        assert list(answers) == ["x", "x"]
         assert rlm.cost_summary().total.calls == 4
 
     def reply(request: ChatRequest) -> Step:
@@ -181,7 +189,11 @@ def test_the_ledger_is_told_after_each_call_and_each_cell(factory: SidecarREPLFa
 def test_a_call_that_failed_for_now_is_made_again_and_each_try_is_counted(
     factory: SidecarREPLFactory,
 ) -> None:
-    script = [Failure(429, retry_after=0.01), Failure(503, retry_after=0.01), "FINAL(1)"]
+    script: list[Step] = [
+        Failure(429, retry_after=0.01),
+        Failure(503, retry_after=0.01),
+        "FINAL(1)",
+    ]
     record = run_script(factory, script)
     assert record.answer.text == "1"
     assert (record.costs.total.calls, record.costs.total.failed_calls) == (3, 2)
@@ -189,7 +201,7 @@ def test_a_call_that_failed_for_now_is_made_again_and_each_try_is_counted(
 
 
 def test_there_are_no_more_retries_than_may_be(factory: SidecarREPLFactory) -> None:
-    script = [Failure(500, f"try {number}", 0.01) for number in range(4)]
+    script: list[Step] = [Failure(500, f"try {number}", 0.01) for number in range(4)]
     with ScriptedModelServer(script) as server:
         rlm = RLM_REPL(model_of(server), repl_factory=factory, options=RunOptions(retries=1))
         with pytest.raises(ModelUnavailable, match="try 1"):

@@ -196,7 +196,7 @@ def test_a_prompt_that_is_too_long_is_an_error_of_its_own() -> None:
 
 def test_terms_are_litellms_or_ones_own_and_unknown_otherwise() -> None:
     known = asyncio.run(LiteLLMModel("openai/gpt-4o-mini").terms())
-    assert known == Terms(pytest.approx(0.15e-6), pytest.approx(0.6e-6), 16_384)
+    assert known == Terms(1.5e-07, 6e-07, 16_384)
     assert asyncio.run(LiteLLMModel("openai/scripted").terms()) == Terms()
     assert asyncio.run(LiteLLMModel("local/mine", provider="openai", free=True).terms()) == FREE
     own = Terms(1.0, 2.0, 3)
