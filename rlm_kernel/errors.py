@@ -46,6 +46,8 @@ RLMKernelError
 │   └── ManagerUnavailable      the manager cannot be reached
 └── AgentError
     ├── ModelError              the language model failed or cannot be reached
+    │   ├── ModelUnavailable    it may well answer if asked again
+    │   └── PromptTooLong       it cannot read as much as it was sent
     ├── SessionFailed           the manager failed at the session of a run
     ├── RunCancelled            somebody ended the run
     ├── AnswerMismatch          the answer is not of the type that was asked for
@@ -350,9 +352,37 @@ class AgentError(RLMKernelError):
 
 
 class ModelError(AgentError):
-    """The language model failed or cannot be reached."""
+    """The language model failed or cannot be reached.
+
+    `may_have_cost` says that the call broke off where it may have been charged for.
+    """
 
     code = "model_failed"
+
+    def __init__(self, message: str, *, may_have_cost: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_cost = may_have_cost
+
+
+class ModelUnavailable(ModelError):
+    """The model has too much to do, failed by itself or cannot be reached: it may answer later.
+
+    `retry_after` is in how many seconds it asks to be asked again, if it does.
+    """
+
+    code = "model_unavailable"
+
+    def __init__(
+        self, message: str, retry_after: float | None = None, *, may_have_cost: bool = False
+    ) -> None:
+        super().__init__(message, may_have_cost=may_have_cost)
+        self.retry_after = retry_after
+
+
+class PromptTooLong(ModelError):
+    """The model cannot read as much as it was sent."""
+
+    code = "prompt_too_long"
 
 
 class SessionFailed(AgentError):

@@ -16,7 +16,7 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -35,10 +35,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An HTTP error in the protocol's form."""
+    """An HTTP error in the protocol's form; `retry_after` seconds are in its header of that name.
+
+    429 and those from 500 on are tried again by an agent that is not told otherwise.
+    """
 
     status: int = 500
     message: str = "scripted failure"
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,21 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
+class Delayed:
+    """A reply that comes after so many seconds; others are answered meanwhile."""
+
+    reply: str | Reply
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The connection ends without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One request as it arrived."""
+    """One request as it arrived; the names of its headers are written `Like-This`."""
 
     index: int
     body: dict[str, Any]
@@ -65,7 +82,7 @@ class ChatRequest:
         return str(self.messages[-1]["content"])
 
 
-Step = str | Reply | Failure | Stall
+Step = str | Reply | Failure | Stall | HangUp | Delayed
 Script = Iterable[Step] | Callable[[ChatRequest], Step]
 
 
@@ -108,7 +125,7 @@ class ScriptedModelServer:
         self._wait(lambda: len(self._requests) >= count, f"{count} requests", timeout)
 
     def wait_for_hangups(self, count: int = 1, timeout: float = 10.0) -> None:
-        """Return once clients gave up on `count` stalled requests. Raises TimeoutError."""
+        """Return once clients gave up on `count` requests that waited. Raises TimeoutError."""
         self._wait(lambda: self._hangups >= count, f"{count} hang-ups", timeout)
 
     def close(self) -> None:
@@ -148,13 +165,15 @@ class ScriptedModelServer:
             except Exception as error:  # the script is a test's code: its client shall see it
                 return Failure(400, f"the script raised {error!r}")
 
-    def _stall(self, connection: socket.socket) -> None:
+    def _stall(self, connection: socket.socket, seconds: float | None = None) -> bool:
+        """Whether the time passed while the client waited and the server was open."""
         watched: list[int] = [connection.fileno(), self._closing]
-        readable, _, _ = select.select(watched, [], [])
+        readable, _, _ = select.select(watched, [], [], seconds)
         if connection.fileno() in readable:
             with self._changed:
                 self._hangups += 1
                 self._changed.notify_all()
+        return not readable
 
 
 def _steps_in_order(script: Iterable[Step]) -> Callable[[ChatRequest], Step]:
@@ -169,6 +188,7 @@ def _steps_in_order(script: Iterable[Step]) -> Callable[[ChatRequest], Step]:
 
 class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = False  # server_close() joins them, so that no test leaks a thread
+    request_queue_size = 128  # else many clients at once wait a second for the system's next try
 
     def __init__(self, owner: ScriptedModelServer) -> None:
         self.owner = owner
@@ -186,7 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif not self.path.endswith("/chat/completions"):
             self._answer(404, _error_body(f"no such path: {self.path}"))
         else:
-            self._play(self.server.owner._step_for(body, dict(self.headers)), body)
+            self._play(self.server.owner._step_for(body, self._title_cased_headers()), body)
+
+    def _title_cased_headers(self) -> dict[str, str]:
+        return {name.title(): value for name, value in self.headers.items()}
 
     def _read_json(self) -> dict[str, Any] | None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -200,18 +223,30 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(step, Stall):
             self.close_connection = True
             self.server.owner._stall(self.connection)
+        elif isinstance(step, HangUp):
+            self.close_connection = True
+        elif isinstance(step, Delayed):
+            self.close_connection = True
+            if self.server.owner._stall(self.connection, step.seconds):
+                self._play(step.reply, body)
         elif isinstance(step, Failure):
-            self._answer(step.status, _error_body(step.message))
+            pause = step.retry_after
+            headers = {} if pause is None else {"Retry-After": f"{pause:g}"}
+            self._answer(step.status, _error_body(step.message), headers)
         else:
             reply = Reply(step) if isinstance(step, str) else step
             self._answer(200, _completion_body(reply, body))
 
-    def _answer(self, status: int, content: dict[str, Any]) -> None:
+    def _answer(
+        self, status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> None:
         payload = json.dumps(content).encode()
         with contextlib.suppress(ConnectionError):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(payload)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(payload)
 

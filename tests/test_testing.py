@@ -9,7 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-from rlm_kernel.testing import ChatRequest, Failure, Reply, Script, ScriptedModelServer, Stall
+from rlm_kernel.testing import (
+    ChatRequest,
+    Delayed,
+    Failure,
+    Reply,
+    Script,
+    ScriptedModelServer,
+    Stall,
+)
 
 QUESTION = {"model": "scripted", "messages": [{"role": "user", "content": "two words"}]}
 
@@ -59,10 +67,23 @@ def test_requests_are_kept_with_their_headers(client: httpx.Client) -> None:
 
 
 def test_a_failure_has_its_status_and_message(client: httpx.Client) -> None:
-    with ScriptedModelServer([Failure(429, "slow down")]) as server:
+    with ScriptedModelServer([Failure(429, "slow down", retry_after=2.5)]) as server:
         response = ask(client, server)
     assert response.status_code == 429
     assert response.json()["error"]["message"] == "slow down"
+    assert response.headers["Retry-After"] == "2.5"
+
+
+def test_a_delayed_reply_holds_up_nobody_else(client: httpx.Client) -> None:
+    with ScriptedModelServer([Delayed("late", 0.2), "at once"]) as server:
+        late: list[str] = []
+        thread = threading.Thread(target=lambda: late.append(text_of(ask(client, server))))
+        thread.start()
+        server.wait_for_requests(1)
+        with httpx.Client(trust_env=False, timeout=10) as other:
+            assert text_of(ask(other, server)) == "at once"
+        thread.join()
+        assert late == ["late"]
 
 
 @pytest.mark.parametrize("script", [[], lambda request: 1 / 0], ids=["past the end", "raises"])

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rlm_kernel.agent.repl import RLM_REPL
     from rlm_kernel.agent.setting import RunOptions
     from rlm_kernel.agent.shown import ShownText
+    from rlm_kernel.agent.terms import Terms
     from rlm_kernel.agent.usage import Usage
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "SidecarREPLFactory",
     "SubCallFinished",
     "SubCallStarted",
+    "Terms",
     "TurnStarted",
     "Usage",
     "create_sidecar_repl_factory",
@@ -83,6 +85,7 @@ _MODULES = {
     "repl": ("RLM_REPL",),
     "setting": ("RunOptions",),
     "shown": ("ShownText",),
+    "terms": ("Terms",),
     "usage": ("Usage",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -94,7 +94,8 @@ class KernelConnection:
 
         `on_message` gets the type and content of each output. `on_input` answers each
         input_request's content while the cell waits; it is cancelled when the cell ends first.
-        The kernel itself keeps `timeout_s`. Raises ConnectionLostError.
+        The kernel itself keeps `timeout_s`. A cancellation interrupts the cell. Raises
+        ConnectionLostError.
         """
         content = {
             "code": code,
@@ -115,6 +116,9 @@ class KernelConnection:
             await self._unless_lost(reply)
             await self._all_output(current)
             return reply.result()
+        except asyncio.CancelledError:
+            self.interrupt()
+            raise
         finally:
             self._current = None
             await _cancel(current.answering)

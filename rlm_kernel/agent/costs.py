@@ -12,7 +12,8 @@ class ModelCosts:
     """What the calls of one model took.
 
     `cost_usd` sums the calls whose price is known; `unpriced_calls` counts the others, without
-    those that failed.
+    those that failed. `uncertain_calls` are those of the failed ones that broke off: what they may
+    have cost nobody knows, and it is in no sum.
     """
 
     calls: int = 0
@@ -21,6 +22,7 @@ class ModelCosts:
     output_tokens: int = 0
     cost_usd: float = 0.0
     unpriced_calls: int = 0
+    uncertain_calls: int = 0
 
     def plus(self, other: ModelCosts) -> ModelCosts:
         """The sum of both."""
@@ -31,6 +33,7 @@ class ModelCosts:
             self.output_tokens + other.output_tokens,
             self.cost_usd + other.cost_usd,
             self.unpriced_calls + other.unpriced_calls,
+            self.uncertain_calls + other.uncertain_calls,
         )
 
 
@@ -52,9 +55,10 @@ class CostSummary:
 
 
 class CostRecord:
-    """Adds up calls as they end."""
+    """Adds up calls as they end, and has `whole` add them up too."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: CostRecord | None = None) -> None:
+        self._whole = whole
         self._models: dict[str, ModelCosts] = {}
 
     def completed(self, model: str, completion: Completion) -> None:
@@ -71,9 +75,9 @@ class CostRecord:
             ),
         )
 
-    def failed(self, model: str) -> None:
-        """Count a call that was not answered."""
-        self._add(model, ModelCosts(calls=1, failed_calls=1))
+    def failed(self, model: str, *, uncertain: bool = False) -> None:
+        """Count a call that was not answered; `uncertain` where it may have cost something."""
+        self._add(model, ModelCosts(calls=1, failed_calls=1, uncertain_calls=int(uncertain)))
 
     def summary(self) -> CostSummary:
         """All there is by now."""
@@ -88,3 +92,5 @@ class CostRecord:
 
     def _add(self, model: str, costs: ModelCosts) -> None:
         self._models[model] = self._models.get(model, ModelCosts()).plus(costs)
+        if self._whole is not None:
+            self._whole._add(model, costs)

@@ -43,7 +43,7 @@ class HostFunctions:
         model = self._model(model_name)
 
         async def ask() -> str:
-            reply = await self._setting.complete(model, [Message("user", prompt)])
+            reply = await self._setting.complete(self._run, model, [Message("user", prompt)])
             return reply.text
 
         return await self._reported(function, model.name, prompt, ask)

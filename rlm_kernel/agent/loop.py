@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 
 from rlm_kernel.agent.answers import find_text_answer
 from rlm_kernel.agent.context import ContextFile
@@ -23,7 +26,7 @@ from rlm_kernel.agent.models import Completion, Message, Model
 from rlm_kernel.agent.prompts import question, system_prompt
 from rlm_kernel.agent.setting import Setting
 from rlm_kernel.agent.turn import Turn
-from rlm_kernel.errors import BudgetExceeded, RLMKernelError, TurnLimitExceeded
+from rlm_kernel.errors import BudgetExceeded, RLMKernelError, RunCancelled, TurnLimitExceeded
 
 
 class Run:
@@ -51,13 +54,27 @@ class Run:
         """
         self._setting.emit(self._beginning(context, query))
         try:
-            answer = await self._find_answer(context, query)
-        except RLMKernelError as error:
-            partial = error.partial_answer if isinstance(error, BudgetExceeded) else None
-            self._setting.emit(RunFailed(self._name, error.code, str(error), partial))
+            async with self._setting.root if self._name == "0" else nullcontext():
+                answer = await self._find_answer(context, query)
+        except (RLMKernelError, asyncio.CancelledError) as error:
+            self._setting.emit(self._failure(error))
             raise
+        answer = replace(answer, usage=self._setting.usage())
         self._setting.emit(answer)
         return answer
+
+    def _failure(self, error: RLMKernelError | asyncio.CancelledError) -> RunFailed:
+        """The event about the end of the run; completes an error that says what there was."""
+        reason = self._setting.root.reason
+        if isinstance(error, asyncio.CancelledError) and reason is not None:
+            error = reason  # a limit of the tree, which ends all of its runs
+        partial, usage = self._setting.partial_answer(self._name), self._setting.usage()
+        if isinstance(error, asyncio.CancelledError):
+            ended = RunCancelled("somebody ended the run")
+            return RunFailed(self._name, ended.code, str(ended), partial, usage)
+        if isinstance(error, BudgetExceeded):
+            error.partial_answer, error.usage = partial or error.partial_answer, usage
+        return RunFailed(self._name, error.code, str(error), partial, usage)
 
     async def _find_answer(self, context: ContextFile, query: str) -> AnswerGiven:
         environment = await self._setting.factory.open_environment()
@@ -121,10 +138,11 @@ class Run:
 
     async def _ask(self, number: int, history: History) -> Completion:
         turns = self._setting.options.max_iterations
+        self._setting.begin_turn()
         messages = tuple(history.messages())
         self._setting.emit(TurnStarted(self._name, number, turns, messages))
         began = time.monotonic()
-        completion = await self._setting.complete(self._model, messages)
+        completion = await self._setting.complete(self._name, self._model, messages)
         self._setting.emit(
             ModelReplied(
                 self._name,

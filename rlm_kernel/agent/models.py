@@ -6,10 +6,12 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, Protocol
 
+from rlm_kernel.agent.model_faults import model_error
+from rlm_kernel.agent.terms import FREE, UNKNOWN, Terms
 from rlm_kernel.errors import ModelError
 
 Role = Literal["system", "user", "assistant"]
@@ -61,7 +63,8 @@ class LiteLLMModel:
     `name` is litellm's (`openai/gpt-5-mini`, `anthropic/...`); `provider` is for a name that does
     not start with one. `api_base` and `api_key` default to what litellm reads from the environment.
     A `temperature` the model does not support is left out. `timeout_s` bounds a whole call, in
-    seconds. `free` marks a model whose calls cost nothing.
+    seconds. `free` marks a model whose calls cost nothing; `pricing` is for one that litellm knows
+    no price of.
     """
 
     name: str
@@ -71,19 +74,32 @@ class LiteLLMModel:
     timeout_s: float = 300.0
     free: bool = False
     provider: str | None = None
+    pricing: Terms | None = None
+
+    async def terms(self) -> Terms:
+        """What is known of its prices and the length of its replies."""
+        if self.pricing is not None:
+            return self.pricing
+        known = _known_terms(await asyncio.to_thread(_litellm), self.name, self.provider)
+        return replace(known, input_usd=0.0, output_usd=0.0) if self.free else known
 
     async def complete(
         self, messages: Sequence[Message], *, max_output_tokens: int | None = None
     ) -> Completion:
-        """Answer the conversation. Raises ModelError for whatever goes wrong."""
+        """Answer the conversation.
+
+        Raises ModelUnavailable where another try may succeed, PromptTooLong, and ModelError for
+        whatever else goes wrong.
+        """
         litellm = await asyncio.to_thread(_litellm)
         try:
             async with asyncio.timeout(self.timeout_s):
                 response = await litellm.acompletion(**self._request(messages, max_output_tokens))
         except TimeoutError as error:
-            raise ModelError(f"{self.name}: no answer within {self.timeout_s:g} s") from error
+            reason = f"{self.name}: no answer within {self.timeout_s:g} s"
+            raise ModelError(reason, may_have_cost=True) from error
         except Exception as error:  # litellm raises its own, openai's, httpx's and ValueError
-            raise ModelError(f"{self.name}: {self._without_key(str(error))}") from error
+            raise model_error(error, f"{self.name}: {self._without_key(str(error))}") from error
         return self._completion(litellm, response)
 
     def _request(self, messages: Sequence[Message], limit: int | None) -> dict[str, Any]:
@@ -111,13 +127,17 @@ class LiteLLMModel:
                 text=choice.message.content or "",
                 input_tokens=int(usage.prompt_tokens),
                 output_tokens=int(usage.completion_tokens),
-                cost_usd=0.0 if self.free else self._price(litellm, response),
+                cost_usd=self._price(litellm, response, usage),
                 truncated=choice.finish_reason == "length",
             )
         except (AttributeError, IndexError, TypeError) as error:
-            raise ModelError(f"{self.name}: an answer of an unknown form: {response!r}") from error
+            reason = f"{self.name}: an answer of an unknown form: {response!r}"
+            raise ModelError(reason, may_have_cost=True) from error
 
-    def _price(self, litellm: Any, response: Any) -> float | None:
+    def _price(self, litellm: Any, response: Any, usage: Any) -> float | None:
+        if self.free or self.pricing is not None:
+            pricing = self.pricing or FREE
+            return pricing.price(int(usage.prompt_tokens), int(usage.completion_tokens))
         try:
             return float(litellm.completion_cost(completion_response=response, model=self.name))
         except Exception:  # litellm raises a bare Exception for a model without a price
@@ -125,6 +145,19 @@ class LiteLLMModel:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self.api_key, "***") if self.api_key else text
+
+
+@cache
+def _known_terms(litellm: Any, name: str, provider: str | None) -> Terms:
+    try:
+        known = litellm.get_model_info(name, provider)
+    except Exception:  # litellm raises a bare Exception for a model it does not know
+        return UNKNOWN
+    return Terms(
+        known.get("input_cost_per_token"),
+        known.get("output_cost_per_token"),
+        known.get("max_output_tokens"),
+    )
 
 
 @cache

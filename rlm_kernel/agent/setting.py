@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from rlm_kernel.agent.budget import Budget
 from rlm_kernel.agent.costs import CostRecord
 from rlm_kernel.agent.environment import REPLFactory
-from rlm_kernel.agent.events import Event
+from rlm_kernel.agent.events import Event, LedgerUpdated
+from rlm_kernel.agent.ledger import Call, Ledger
 from rlm_kernel.agent.models import Completion, Message, Model
-from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.agent.partial_answers import PartialAnswers
+from rlm_kernel.agent.retrying import pause_before_retry
+from rlm_kernel.agent.root_task import RootTask
+from rlm_kernel.agent.terms import terms_of
+from rlm_kernel.agent.usage import Usage
+from rlm_kernel.errors import BudgetExceeded, ConfigurationError, ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +31,10 @@ class RunOptions:
     works alone; 1, its code may ask models; from 2, its code may start runs that are one less deep.
     `cell_timeout_s`: seconds that one block of code may take, its sub-calls included.
     `output_limit`: characters of a block's output that the model sees. `history_limit`: characters
-    of the conversation beyond which the oldest turns are left out. `parallel_calls`: model calls of
-    the whole tree at one time. `prompts`: wordings for large or for small models. `budget`: what
-    the whole tree may take.
+    of the conversation beyond which the oldest turns are left out. `max_output_tokens`: the longest
+    reply. `parallel_calls`: model calls of the whole tree at one time, and child runs of one depth.
+    `retries`: how often a model call is made again that failed for a reason which may pass.
+    `prompts`: wordings for large or for small models. `budget`: what the whole tree may take.
     """
 
     max_iterations: int = 20
@@ -36,12 +44,13 @@ class RunOptions:
     history_limit: int = 400_000
     max_output_tokens: int | None = None
     parallel_calls: int = 64
+    retries: int = 2
     prompts: Literal["large", "small"] = "large"
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         least = {"max_iterations": 1, "max_depth": 0, "output_limit": 100, "parallel_calls": 1}
-        for name, minimum in least.items():
+        for name, minimum in {**least, "retries": 0}.items():
             if getattr(self, name) < minimum:
                 raise ConfigurationError(f"{name} must be at least {minimum}")
         if not self.cell_timeout_s > 0:
@@ -50,33 +59,102 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One tree of runs. Made inside the event loop that the runs use."""
+    """One tree of runs. Made inside the event loop that the runs use.
+
+    `costs` sums the calls of this tree and of others. Each of the methods that raise BudgetExceeded
+    also ends the `root` task, so that no code of a session can go on in spite of it.
+    """
 
     model: Model
     recursive_model: Model
     options: RunOptions
     factory: REPLFactory
     costs: CostRecord
-    emit: Callable[[Event], None]
+    on_event: Callable[[Event], None]
+    root: RootTask = field(init=False)
+    _ledger: Ledger = field(init=False)
+    _partial_answers: PartialAnswers = field(init=False, default_factory=PartialAnswers)
     _slots: asyncio.Semaphore = field(init=False)
     _numbers: itertools.count[int] = field(init=False, default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
+        ledger = Ledger(self.options.budget, CostRecord(self.costs))
+        object.__setattr__(self, "_ledger", ledger)
+        object.__setattr__(self, "root", RootTask(self.options.budget.seconds))
         object.__setattr__(self, "_slots", asyncio.Semaphore(self.options.parallel_calls))
+
+    def emit(self, event: Event) -> None:
+        """Tell whoever watches."""
+        self._partial_answers.see(event)
+        self.on_event(event)
+
+    def usage(self) -> Usage:
+        """What the tree has taken by now."""
+        return self._ledger.usage()
+
+    def partial_answer(self, run: str) -> str | None:
+        """The best there is of a run that gave no answer; see `PartialAnswers.of`."""
+        return self._partial_answers.of(run)
 
     def next_call(self) -> int:
         """A number for a sub-call, unique in the tree."""
         return next(self._numbers)
 
-    async def complete(self, model: Model, messages: Sequence[Message]) -> Completion:
-        """Call a model when it is its turn, and count the call. Raises ModelError."""
+    def begin_turn(self) -> None:
+        """Count a turn. Raises BudgetExceeded."""
+        with self._ending_the_tree():
+            self._ledger.begin_turn()
+
+    def cell_finished(self, run: str, *, ok: bool) -> None:
+        """Count a cell. Raises BudgetExceeded."""
+        with self._ending_the_tree():
+            self._count(run, failed=not ok)
+
+    async def complete(self, run: str, model: Model, messages: Sequence[Message]) -> Completion:
+        """Call a model for `run` when it is its turn, once more where that may help.
+
+        Each try is in the ledger. Raises ModelError, BudgetExceeded, ConfigurationError.
+        """
+        for tries in itertools.count(1):
+            try:
+                with self._ending_the_tree():
+                    return await self._try(run, model, messages)
+            except ModelError as error:
+                pause = pause_before_retry(error, tries, self.options.retries)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
+
+    async def _try(self, run: str, model: Model, messages: Sequence[Message]) -> Completion:
+        call = Call(model.name, messages, await terms_of(model), self.options.max_output_tokens)
         async with self._slots:
+            reservation = await self._ledger.reserve(call)
             try:
                 completion = await model.complete(
-                    messages, max_output_tokens=self.options.max_output_tokens
+                    messages, max_output_tokens=reservation.output_tokens
                 )
-            except BaseException:
-                self.costs.failed(model.name)
+            except BaseException as error:
+                uncertain = error.may_have_cost if isinstance(error, ModelError) else True
+                self._ledger.settle_failed(reservation, may_have_cost=uncertain)
+                if isinstance(error, ModelError):
+                    self._count(run, failed=True)
                 raise
-        self.costs.completed(model.name, completion)
+            self._ledger.settle(reservation, completion)
+        self._count(run, failed=False)
         return completion
+
+    def _count(self, run: str, *, failed: bool) -> None:
+        try:
+            if failed:
+                self._ledger.count_error()
+        finally:
+            self.emit(LedgerUpdated(run, self._ledger.usage()))
+
+    @contextmanager
+    def _ending_the_tree(self) -> Iterator[None]:
+        try:
+            yield
+        except BudgetExceeded as error:
+            self.root.stop(error)
+            raise

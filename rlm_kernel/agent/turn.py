@@ -103,6 +103,7 @@ class Turn:
                 result.duration_s,
             )
         )
+        self._setting.cell_finished(self._run, ok=result.error is None)
         return BlockReport(screen.output, result)
 
     async def _take_text(self, answer: TextAnswer, *, code_ran: bool) -> Outcome:

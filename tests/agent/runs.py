@@ -17,6 +17,7 @@ from rlm_kernel.agent import (
     OutputWritten,
     RunOptions,
     SidecarREPLFactory,
+    Terms,
 )
 from rlm_kernel.testing import Script, ScriptedModelServer
 
@@ -42,8 +43,10 @@ class Record:
         return [event.state for event in self.events if isinstance(event, CodeFinished)]
 
 
-def model_of(server: ScriptedModelServer) -> LiteLLMModel:
-    return LiteLLMModel(server.model_name, api_base=server.base_url, api_key="a-test-key")
+def model_of(server: ScriptedModelServer, pricing: Terms | None = None) -> LiteLLMModel:
+    return LiteLLMModel(
+        server.model_name, api_base=server.base_url, api_key="a-test-key", pricing=pricing
+    )
 
 
 def run_script(

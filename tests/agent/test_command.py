@@ -184,7 +184,7 @@ def test_a_person_can_look_into_the_session_with_the_file_it_names(
 
 
 def test_a_model_that_fails_is_one_line_on_stderr(command: Command) -> None:
-    status, out, err = command([Failure(500, "out of order")])
+    status, out, err = command([Failure(400, "out of order")])
     assert (status, out) == (3, "")
     assert "out of order" in err.splitlines()[-1]
     assert "Traceback" not in err

@@ -10,6 +10,7 @@ from rlm_kernel.agent import (
     AnswerGiven,
     CodeFinished,
     CodeStarted,
+    LedgerUpdated,
     ModelReplied,
     OutputWritten,
     RunStarted,
@@ -37,7 +38,8 @@ def test_the_events_tell_the_whole_story_in_order(factory: SidecarREPLFactory) -
     assert events[0] == RunStarted("0", "openai/scripted", "What is it?", "str", nothing, 20, 1)
     assert isinstance(events[1], SessionOpened)
     assert {"shell_port", "key"} <= events[1].connection.keys()
-    story = [event for event in events if not isinstance(event, CodeFinished)][2:]
+    aside = (CodeFinished, LedgerUpdated)
+    story = [event for event in events if not isinstance(event, aside)][2:]
     streamed = "".join(e.text for e in story if isinstance(e, OutputWritten) and e.kind == "stdout")
     assert streamed == "hello\n"
     assert [event for event in story if getattr(event, "kind", "") != "stdout"] == [
@@ -54,6 +56,8 @@ def test_the_events_tell_the_whole_story_in_order(factory: SidecarREPLFactory) -
     assert [(e.ok, e.state, e.timed_out, e.duration_s > 0) for e in ended] == [
         (True, "kept", False, True)
     ] * 2
+    books = [event.usage for event in events if isinstance(event, LedgerUpdated)]
+    assert [(e.costs.total.calls, e.turns) for e in books] == [(1, 1), (1, 1), (2, 2), (2, 2)]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def meanwhile(manager: ManagerProcess, action: str, replies: list[str]) -> Scrip
 
 def test_a_model_that_fails_ends_the_run_with_its_error(factory: SidecarREPLFactory) -> None:
     with pytest.raises(ModelError, match="out of order"):
-        run_script(factory, [code("x = 1"), Failure(500, "out of order")])
+        run_script(factory, [code("x = 1"), Failure(400, "out of order")])
 
 
 def test_a_context_that_cannot_travel_is_refused_before_anything_starts(

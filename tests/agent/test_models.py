@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from rlm_kernel.agent.model_faults import model_error
 from rlm_kernel.agent.models import Completion, LiteLLMModel, Message, Model
-from rlm_kernel.errors import ModelError
-from rlm_kernel.testing import ChatRequest, Failure, Reply, ScriptedModelServer, Stall
+from rlm_kernel.agent.terms import FREE, Terms
+from rlm_kernel.errors import ModelError, ModelUnavailable, PromptTooLong
+from rlm_kernel.testing import ChatRequest, Failure, HangUp, Reply, ScriptedModelServer, Stall
 
 QUESTION = [Message("system", "be brief"), Message("user", "why?")]
 
@@ -153,3 +157,76 @@ def test_an_answer_without_text_is_empty() -> None:
 def test_importing_the_agent_does_not_import_litellm() -> None:
     code = "import sys, rlm_kernel.agent.models; sys.exit('litellm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_call_that_may_succeed_later_says_so_and_when() -> None:
+    with ScriptedModelServer([Failure(429, retry_after=7.5)]) as server:
+        with pytest.raises(ModelUnavailable) as raised:
+            ask(model_at(server))
+        assert (raised.value.retry_after, raised.value.may_have_cost) == (7.5, False)
+
+
+def test_a_server_that_is_not_there_has_charged_nothing() -> None:
+    with ScriptedModelServer() as server:
+        model = model_at(server)
+    with pytest.raises(ModelUnavailable) as raised:
+        ask(model)
+    assert (raised.value.retry_after, raised.value.may_have_cost) == (None, False)
+
+
+def test_a_server_that_hangs_up_may_have_charged() -> None:
+    with ScriptedModelServer([HangUp()]) as server:
+        with pytest.raises(ModelUnavailable) as raised:
+            ask(model_at(server))
+        assert raised.value.may_have_cost
+
+
+def test_no_answer_in_time_may_have_cost() -> None:
+    with ScriptedModelServer([Stall()]) as server:
+        with pytest.raises(ModelError) as raised:
+            ask(model_at(server, timeout_s=0.5))
+        assert raised.value.may_have_cost
+
+
+def test_a_prompt_that_is_too_long_is_an_error_of_its_own() -> None:
+    message = "This model's maximum context length is 8192 tokens, your messages have 100000."
+    with ScriptedModelServer([Failure(400, message)]) as server, pytest.raises(PromptTooLong):
+        ask(model_at(server))
+
+
+def test_terms_are_litellms_or_ones_own_and_unknown_otherwise() -> None:
+    known = asyncio.run(LiteLLMModel("openai/gpt-4o-mini").terms())
+    assert known == Terms(1.5e-07, 6e-07, 16_384)
+    assert asyncio.run(LiteLLMModel("openai/scripted").terms()) == Terms()
+    assert asyncio.run(LiteLLMModel("local/mine", provider="openai", free=True).terms()) == FREE
+    own = Terms(1.0, 2.0, 3)
+    assert asyncio.run(LiteLLMModel("x", pricing=own).terms()) == own
+
+
+def test_ones_own_price_is_what_a_call_costs() -> None:
+    with ScriptedModelServer([Reply("x", input_tokens=10, output_tokens=3)]) as server:
+        model = replace(model_at(server), pricing=Terms(0.5, 2.0))
+        assert ask(model).cost_usd == pytest.approx(11.0)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("2", 2.0),
+        ("0.5", 0.5),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-1", None),
+        ("nan", None),
+        ("inf", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
+    class Refusal(Exception):
+        status_code = 429
+        response = SimpleNamespace(headers={"retry-after": header})
+
+    error = model_error(Refusal(), "no")
+    assert isinstance(error, ModelUnavailable)
+    assert error.retry_after == seconds

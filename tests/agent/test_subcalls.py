@@ -29,7 +29,7 @@ def answering(root: list[str]) -> Script:
     def reply(request: ChatRequest) -> Step:
         if len(request.messages) > 1:
             return next(replies)
-        return Failure(500, "no luck") if request.last == "fail" else request.last.upper()
+        return Failure(400, "no luck") if request.last == "fail" else request.last.upper()
 
     return reply
 
@@ -200,7 +200,7 @@ def test_a_child_run_that_fails_raises_in_its_parent_and_costs_only_itself(
     factory: SidecarREPLFactory,
 ) -> None:
     cell = "try:\n    rlm_query('x')\nexcept LLMQueryError as error:\n    FINAL(str(error))"
-    record = run_script(factory, [code(cell), Failure(500, "child down")], max_depth=2)
+    record = run_script(factory, [code(cell), Failure(400, "child down")], max_depth=2)
     assert "child down" in record.answer.text
 
 
