@@ -37,6 +37,10 @@ def _manager_url(value: str) -> str:
     return str(ManagerLocation.parse(value))
 
 
+def _names(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """What every settings class shares: frozen, read from the environment, empty means unset."""
 
@@ -307,3 +311,153 @@ class AgentSettings(Settings):
                 f"WASM_MANAGER_SERVICE_URL is {self.manager_url}: this needs the URL of one manager"
             )
         return url
+
+
+class ServiceSettings(AgentSettings):
+    """Settings of `rlm-kernel agent`."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        validation_alias="RLM_KERNEL_AGENT_HOST",
+        description="address to listen on; any other than a loopback address needs a token",
+    )
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        validation_alias="RLM_KERNEL_AGENT_PORT",
+        description="port to listen on; 0 takes a free one",
+    )
+    agent_token: SecretStr | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_AGENT_TOKEN",
+        description="secret that the service asks for",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_METRICS_TOKEN",
+        description="secret that opens the metrics and nothing else",
+    )
+    secrets_dir: Path | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_SECRETS_DIR",
+        description="folder whose files are variables that the environment lacks, such as API "
+        "keys: OPENAI_API_KEY is read from the file of that name",
+    )
+    model: str | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_MODEL",
+        description="model that writes the code: a litellm name, or local; local if unset and "
+        "MODEL_PATH is set",
+    )
+    recursive_model: str | None = Field(
+        default=None,
+        validation_alias="RLM_KERNEL_RECURSIVE_MODEL",
+        description="model that the code asks; the same if unset",
+    )
+    models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        default=(),
+        validation_alias="RLM_KERNEL_MODELS",
+        description="further models that a request may choose; * for any",
+    )
+    max_runs: int = Field(
+        default=32,
+        ge=1,
+        validation_alias="RLM_KERNEL_MAX_RUNS",
+        description="runs that may go on at once",
+    )
+    max_depth: int = Field(
+        default=2,
+        ge=0,
+        validation_alias="RLM_KERNEL_MAX_DEPTH",
+        description="largest max_depth that a request may ask for",
+    )
+    max_iterations: int = Field(
+        default=50,
+        ge=1,
+        validation_alias="RLM_KERNEL_MAX_ITERATIONS",
+        description="largest max_iterations that a request may ask for",
+    )
+    budget_usd: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_BUDGET_USD",
+        description="money that one run may cost; a request may ask for less",
+    )
+    budget_tokens: int | None = Field(
+        default=None,
+        gt=0,
+        validation_alias="RLM_KERNEL_BUDGET_TOKENS",
+        description="tokens, in and out, that one run may take; a request may ask for less",
+    )
+    budget_seconds: float | None = Field(
+        default=3600.0,
+        gt=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_BUDGET_SECONDS",
+        description="seconds that one run may take; a request may ask for less",
+    )
+    direct_characters: int = Field(
+        default=0,
+        ge=0,
+        validation_alias="RLM_KERNEL_DIRECT_CHARACTERS",
+        description="characters of context and question together up to which the model answers "
+        "by itself, without a session; 0 is never",
+    )
+    chat_context_characters: int = Field(
+        default=4000,
+        ge=1,
+        validation_alias="RLM_KERNEL_CHAT_CONTEXT_CHARACTERS",
+        description="characters beyond which the longest message of a chat is its context",
+    )
+    agent_max_body_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1024,
+        validation_alias="RLM_KERNEL_AGENT_MAX_BODY_BYTES",
+        description="largest body of a request, its context included",
+    )
+    agent_held_bytes: int = Field(
+        default=512 * 1024 * 1024,
+        ge=1024,
+        validation_alias="RLM_KERNEL_AGENT_HELD_BYTES",
+        description="bytes of bodies that may be held at once for runs that go on",
+    )
+    agent_drain_seconds: float = Field(
+        default=25.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_AGENT_DRAIN_SECONDS",
+        description="seconds that runs have to end when the service is told to stop",
+    )
+    kept_runs: int = Field(
+        default=100,
+        ge=0,
+        validation_alias="RLM_KERNEL_KEPT_RUNS",
+        description="runs whose trajectories are kept after their end",
+    )
+    kept_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_KEPT_SECONDS",
+        description="seconds for which they are kept",
+    )
+    kept_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=0,
+        validation_alias="RLM_KERNEL_KEPT_BYTES",
+        description="bytes of trajectories that are kept, those of running runs included",
+    )
+    max_connections: int = Field(
+        default=2048,
+        ge=8,
+        validation_alias="RLM_KERNEL_MAX_CONNECTIONS",
+        description="connections of HTTP clients that may be open at once",
+    )
+    stream_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1024 * 1024,
+        validation_alias="RLM_KERNEL_STREAM_BYTES",
+        description="how much of a stream of events may wait for a client before the run ends",
+    )

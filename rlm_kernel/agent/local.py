@@ -105,6 +105,10 @@ class LocalModelServer:
             free=True,
         )
 
+    def wait(self) -> None:
+        """Return when the child process has ended."""
+        self._process.wait()
+
     def close(self) -> None:
         """End the child process, whatever it is doing. May be called again."""
         self._process.kill()

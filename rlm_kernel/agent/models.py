@@ -172,3 +172,8 @@ def _litellm() -> Any:
     if "LITELLM_LOG" not in os.environ:
         logging.getLogger("LiteLLM").setLevel(logging.ERROR)
     return litellm
+
+
+def preload_litellm() -> None:
+    """Import litellm now: it takes seconds, which else the first call does."""
+    _litellm()

@@ -20,10 +20,11 @@ from rlm_kernel.errors import ConfigurationError, RLMKernelError
 __all__ = ["main"]
 
 COMMANDS = {
+    "agent": "be the service: questions over HTTP, answered by a recursive language model",
     "attach": "open a Jupyter console on a session that lives",
     "exec": "run Python code in one fresh sandbox",
     "fetch": "get Pyodide, verify it, compile it and keep it for later",
-    "healthcheck": "ask a manager whether it is ready",
+    "healthcheck": "ask a manager, or an agent, whether it is ready",
     "kernelspec": "install or remove the Jupyter kernel",
     "lab": "open JupyterLab on the live sessions of a manager",
     "model": "get the local language model",

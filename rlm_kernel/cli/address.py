@@ -6,7 +6,7 @@ import argparse
 
 from rlm_kernel.cli.options import read_settings
 from rlm_kernel.manager.client import ManagerClient
-from rlm_kernel.settings import AgentSettings, ManagerSettings
+from rlm_kernel.settings import AgentSettings, ManagerSettings, ServiceSettings
 
 _ANY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
@@ -37,5 +37,17 @@ def manager_url(arguments: argparse.Namespace) -> str:
     if "manager_url" in settings.model_fields_set:
         return settings.sole_manager_url
     manager = ManagerSettings.from_environment()
-    host = f"[{manager.host}]" if ":" in manager.host else manager.host
-    return f"http://{_ANY_ADDRESS.get(manager.host, host)}:{manager.port}"
+    return _local_url(manager.host, manager.port)
+
+
+def agent_url(arguments: argparse.Namespace) -> str:
+    """Base URL of the agent that is meant: of the option, else where it listens here."""
+    if arguments.url:
+        return str(arguments.url).rstrip("/")
+    agent = ServiceSettings.from_environment()
+    return _local_url(agent.host, agent.port)
+
+
+def _local_url(host: str, port: int) -> str:
+    named = f"[{host}]" if ":" in host else host
+    return f"http://{_ANY_ADDRESS.get(host, named)}:{port}"

@@ -1,4 +1,4 @@
-"""`rlm-kernel healthcheck`: exit status 0 when a manager is ready, 1 when it is not."""
+"""`rlm-kernel healthcheck`: exit status 0 when a manager, or an agent, is ready, 1 when not."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import argparse
 import asyncio
 import sys
 
-from rlm_kernel.cli.address import add_url, manager_client
-from rlm_kernel.errors import RLMKernelError
-from rlm_kernel.manager.client import ManagerClient
+from rlm_kernel.cli.address import add_url, agent_url, manager_client
+from rlm_kernel.errors import ConfigurationError, RLMKernelError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_url(parser)
+    parser.add_argument(
+        "--agent", action="store_true", help="ask the agent, where `rlm-kernel agent` listens"
+    )
     parser.add_argument(
         "--alive", action="store_true", help="ask only whether it answers, not whether it can work"
     )
@@ -22,11 +24,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    client = manager_client(arguments)
+    asking = _ask_agent(arguments) if arguments.agent else _ask(arguments)
     try:
-        asyncio.run(asyncio.wait_for(_ask(client, arguments.alive), arguments.timeout))
+        asyncio.run(asyncio.wait_for(asking, arguments.timeout))
     except TimeoutError:
         print(f"not healthy: no answer within {arguments.timeout:g} s", file=sys.stderr)
+    except ConfigurationError:
+        raise
     except RLMKernelError as error:
         print(f"not healthy: {error}", file=sys.stderr)
     else:
@@ -34,6 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
-async def _ask(client: ManagerClient, alive: bool) -> None:
-    async with client:
-        await (client.health() if alive else client.ready())
+async def _ask(arguments: argparse.Namespace) -> None:
+    async with manager_client(arguments) as client:
+        await (client.health() if arguments.alive else client.ready())
+
+
+async def _ask_agent(arguments: argparse.Namespace) -> None:
+    from rlm_kernel.http.probe import probe
+
+    await probe(f"{agent_url(arguments)}/{'health' if arguments.alive else 'ready'}")

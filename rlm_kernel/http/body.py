@@ -19,10 +19,11 @@ def read_body(message: type[Message], body: bytes | bytearray) -> Message:
     try:
         return message.model_validate_json(bytes(body))
     except ValidationError as error:
-        raise BadRequest(_explain(error)) from error
+        raise BadRequest(explain(error)) from error
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
+    """What is wrong with a message, in one line, without what it holds."""
     problems = error.errors(include_url=False, include_input=False)
     return "; ".join(
         ": ".join([*(str(part) for part in problem["loc"]), problem["msg"]]) for problem in problems

@@ -18,6 +18,8 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from rlm_kernel import errors
 from rlm_kernel.http.door import Door
+from rlm_kernel.http.event_stream import EventStream
+from rlm_kernel.http.events import MEDIA_TYPE
 from rlm_kernel.http.faults import body_of, retry_after_of, status_of
 from rlm_kernel.http.messages import as_json
 from rlm_kernel.http.metrics import HTTPMetrics
@@ -175,6 +177,18 @@ class Handler(RequestHandler):
         except TimeoutError:
             self.hang_up()
             raise StreamClosedError from None
+
+    async def send_events(self, events: EventStream) -> None:
+        """Send a stream to its end, or as long as its client takes it."""
+        self.set_header("Content-Type", MEDIA_TYPE)
+        try:
+            await self.send()
+            while data := await events.take():
+                await self.send(data)
+            if not self.client_gone:
+                await self.finish()
+        except StreamClosedError:
+            return
 
     def answer(self, message: BaseModel, status: int = 200) -> None:
         self.set_status(status)

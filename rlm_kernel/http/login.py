@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from tornado.httputil import HTTPServerRequest
+
 from rlm_kernel.http.handler import Handler
 
 
@@ -26,3 +28,9 @@ class Login(Handler):
         # Two slashes at its beginning would make a host of the path.
         path = "/" + self.request.path.lstrip("/")
         return f"{path}?{urlencode(rest, doseq=True)}" if rest else path
+
+
+def is_login(request: HTTPServerRequest) -> bool:
+    """Whether a browser opens a page with the token in its URL."""
+    wants_page = "text/html" in request.headers.get("Accept", "")
+    return request.method == "GET" and wants_page and "token" in request.query_arguments

@@ -14,7 +14,7 @@ from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.http.access import AccessLog
 from rlm_kernel.http.answer_headers import AnswerHeaders
 from rlm_kernel.http.handler import Handler, Refusal, UnknownRoute
-from rlm_kernel.http.login import Login
+from rlm_kernel.http.login import Login, is_login
 from rlm_kernel.manager.handlers import description, execute, files, health, metrics, sessions
 from rlm_kernel.manager.handlers.base import Services
 from rlm_kernel.manager.interface import INTERFACE
@@ -88,7 +88,7 @@ class ManagerApplication(Application):
 
     async def _admit(self, request: HTTPServerRequest) -> HTTPMessageDelegate:
         self._services.admit(request)
-        if _is_login(request):
+        if is_login(request):
             return self.get_handler_delegate(request, Login, {"services": self._services})
         if self.late.expects(request.path):
             await self.late.ready(self)
@@ -106,9 +106,3 @@ def _route_names() -> dict[type[RequestHandler], str]:
         named = re.sub(r"\(\[\^/\]\+\)", "{id}", pattern)
         names[handler] = re.sub(r"\([^()]*\)", "{path}", named)
     return names
-
-
-def _is_login(request: HTTPServerRequest) -> bool:
-    """Whether a browser opens a page with the token in its URL."""
-    wants_page = "text/html" in request.headers.get("Accept", "")
-    return request.method == "GET" and wants_page and "token" in request.query_arguments

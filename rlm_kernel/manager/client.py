@@ -265,6 +265,10 @@ class ManagerClient:
         """That the manager can run code; it shows so by doing it. Raises NotReady."""
         return _read(Readiness, await self._call("GET", "/ready"))
 
+    async def metrics(self) -> bytes:
+        """What the manager counts, in Prometheus's text format."""
+        return (await self._call("GET", "/metrics")).content
+
     async def _call(
         self, method: str, path: str, *, content: str | bytes | AsyncIterable[bytes] | None = None
     ) -> httpx.Response:

@@ -10,15 +10,17 @@ import httpx
 import pytest
 
 from rlm_kernel.cli import main
+from tests.agent.service.process import AgentProcess
 from tests.manager.process import ManagerProcess
 
 TOKEN = "s3cret-of-the-test"
+TOKENS = {"RLM_KERNEL_TOKEN": TOKEN}
 
 
 @pytest.fixture(scope="module")
 def manager() -> Iterator[ManagerProcess]:
     """One with a token, whose zygote is up."""
-    with ManagerProcess(environment={"RLM_KERNEL_TOKEN": TOKEN}) as process:
+    with ManagerProcess(environment=TOKENS) as process:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         httpx.post(f"{process.url}/session", headers=headers, timeout=100, trust_env=False)
         yield process
@@ -53,6 +55,24 @@ def test_without_the_token_it_is_alive_but_not_ready(
     assert capsys.readouterr().err == (
         "not healthy: send the token: 'Authorization: Bearer TOKEN'\n"
     )
+
+
+def test_an_agent_is_asked_by_an_option(
+    manager: ManagerProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RLM_KERNEL_AGENT_PORT", "0")
+    with AgentProcess(manager.url, "http://127.0.0.1:9", environment=TOKENS) as agent:
+        assert main(["healthcheck", "--agent", "--url", agent.url]) == 0
+        monkeypatch.setenv("RLM_KERNEL_AGENT_HOST", "0.0.0.0")
+        monkeypatch.setenv("RLM_KERNEL_AGENT_PORT", str(urlsplit(agent.url).port))
+        assert main(["healthcheck", "--agent"]) == 0
+        assert capsys.readouterr() == ("", "")
+    with AgentProcess("http://127.0.0.1:9", "http://127.0.0.1:9") as agent:
+        assert main(["healthcheck", "--agent", "--alive", "--url", agent.url]) == 0
+        assert main(["healthcheck", "--agent", "--url", agent.url]) == 1
+        assert capsys.readouterr().err.startswith(
+            "not healthy: the manager: no answer from http://127.0.0.1:9"
+        )
 
 
 def test_nobody_there_is_not_healthy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tornado.iostream import StreamClosedError
-
 from rlm_kernel.errors import BadRequest, SessionBusy, ZygoteError
 from rlm_kernel.http.body import read_body
 from rlm_kernel.http.events import MEDIA_TYPE
@@ -86,19 +84,8 @@ class Execute(Handler):
 
         events.on_overflow = give_up
         self._when_hung_up(give_up)
-        await self._send(events)
+        await self.send_events(events)
         await asyncio.wait({cell})
-
-    async def _send(self, events: EventStream) -> None:
-        self.set_header("Content-Type", MEDIA_TYPE)
-        try:
-            await self.send()
-            while data := await events.take():
-                await self.send(data)
-            if not self.client_gone:
-                await self.finish()
-        except StreamClosedError:
-            return
 
     def _request(self) -> ExecuteRequest:
         request = read_body(ExecuteRequest, self.body)

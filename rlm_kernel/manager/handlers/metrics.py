@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
-
 from rlm_kernel.http.metrics import CONTENT_TYPE
 from rlm_kernel.http.operation import TEXT, Operation, by_method
+from rlm_kernel.http.scrape import shows_scrape_token
 from rlm_kernel.manager.handlers.base import Handler
 
 
@@ -18,17 +17,8 @@ class Scrape(Handler):
 
     @property
     def token_needed(self) -> bool:  # type: ignore[override]
-        return not self._shows_scrape_token()
+        return not shows_scrape_token(self.request, self.services.metrics_token)
 
     def get(self) -> None:
         self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(self.services.metrics.text())
-
-    def _shows_scrape_token(self) -> bool:
-        expected = self.services.metrics_token
-        scheme, _, shown = self.request.headers.get("Authorization", "").partition(" ")
-        return (
-            expected is not None
-            and scheme.lower() == "bearer"
-            and hmac.compare_digest(shown.strip().encode(), expected.encode())
-        )

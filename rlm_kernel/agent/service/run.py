@@ -1,0 +1,180 @@
+"""A run of the service: who asked watches it, and others may look at it later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rlm_kernel import errors, logs
+from rlm_kernel.agent.environment import REPLFactory
+from rlm_kernel.agent.events import AnswerGiven, Event, RunFailed
+from rlm_kernel.agent.service.inference import Inference
+from rlm_kernel.agent.service.question import Question
+from rlm_kernel.agent.service.record import Record
+from rlm_kernel.agent.service.secret_values import Discretion
+from rlm_kernel.agent.service.step_events import step_of
+from rlm_kernel.agent.service.wire import InferAnswer, RunDetails, RunFault, RunSummary, RunUsage
+from rlm_kernel.http.faults import fault_of
+from rlm_kernel.http.handler import FAILED
+from rlm_kernel.http.messages import Wire
+
+Status = Literal["running", "answered", "failed", "cancelled"]
+Watch = Callable[[str, Wire], None]
+
+_RETRY_SECONDS = 5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: with an answer, or with a fault and the error behind it."""
+
+    message: InferAnswer | RunFault
+    error: errors.RLMKernelError | None = None
+
+
+class Run:
+    """One question being answered. `watch` is told each step, and the end under `end` or `fault`.
+
+    It begins with the object. It ends of itself, or when it is cancelled.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        factory: REPLFactory,
+        record: Record,
+        discretion: Discretion,
+        watch: Watch,
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.created_at = time.time()
+        self.question = question
+        self.record = record
+        self.status: Status = "running"
+        self._discretion = discretion
+        self._watch = watch
+        self._began = time.monotonic()
+        self._partial: str | None = None
+        self._inference = Inference(question, factory, self._take)
+        self._task = asyncio.create_task(self._perform(), context=logs.context(run_id=self.id))
+
+    @property
+    def ended(self) -> bool:
+        return self._task.done()
+
+    @property
+    def seconds(self) -> float:
+        """Since its beginning."""
+        return time.monotonic() - self._began
+
+    @property
+    def usage(self) -> RunUsage:
+        """What the whole tree took by now."""
+        return RunUsage.of(self._inference.usage)
+
+    async def ending(self) -> Ending:
+        """Wait until it has ended, its session gone; whoever waits may be cancelled."""
+        return await asyncio.shield(self._task)
+
+    def cancel(self) -> None:
+        """End it at once; its session goes too. Idempotent."""
+        self._task.cancel()
+
+    def when_ended(self, act: Callable[[Ending], None]) -> None:
+        self._task.add_done_callback(lambda task: act(task.result()))
+
+    def summary(self) -> RunSummary:
+        return RunSummary.model_validate(self._summary())
+
+    def details(self) -> RunDetails:
+        ending = self._task.result().message if self.ended else None
+        return RunDetails(
+            **self._summary(),
+            steps=self.record.steps(),
+            dropped=self.record.dropped,
+            answer=ending if isinstance(ending, InferAnswer) else None,
+            fault=ending if isinstance(ending, RunFault) else None,
+        )
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "run_id": self.id,
+            "status": self.status,
+            "created_at": self.created_at,
+            "query": self.question.query[:1000],
+            "model": self.question.model.name,
+        }
+
+    async def _perform(self) -> Ending:
+        _log.info("a run begins", extra={"model": self.question.model.name})
+        try:
+            ending = Ending(self._answered(await self._inference.answer()))
+            self.status = "answered"
+        except asyncio.CancelledError:
+            ending = self._failed(errors.RunCancelled("the run was ended"))
+            self.status = "cancelled"
+        except Exception as error:
+            ending = self._failed(self._told(error))
+            self.status = "failed"
+        self._tell("end" if ending.error is None else "fault", ending.message)
+        code = None if ending.error is None else ending.error.code
+        _log.info("a run ended", extra={"status": self.status, "code": code, "s": self.seconds})
+        return ending
+
+    def _answered(self, answer: AnswerGiven) -> InferAnswer:
+        direct = self.question.direct
+        return InferAnswer(
+            run_id=self.id,
+            answer=answer.text,
+            value=answer.text if answer.value is None else answer.value,
+            source="direct" if direct else answer.source,
+            turns=answer.turns,
+            forced=answer.forced,
+            direct=direct,
+            model=self.question.model.name,
+            usage=self.usage,
+            duration_ms=self.seconds * 1000,
+        )
+
+    def _failed(self, error: errors.RLMKernelError) -> Ending:
+        partial = self._partial
+        if isinstance(error, errors.BudgetExceeded):
+            partial = error.partial_answer or partial
+        fault = fault_of(error)
+        fault = fault.model_copy(update={"message": self._discretion.text(fault.message)})
+        message = RunFault(error=fault, run_id=self.id, partial_answer=partial, usage=self.usage)
+        return Ending(message, error)
+
+    def _told(self, error: Exception) -> errors.RLMKernelError:
+        """The error as our client is told of it, to whom the manager is none of its business."""
+        text = str(error)
+        match error:
+            case errors.ManagerUnavailable() | errors.TryLater():
+                return errors.SandboxUnavailable(f"the manager: {text}", _RETRY_SECONDS)
+            case errors.ManagerError():
+                return errors.SessionFailed(f"the manager: {text}")
+            case errors.ConfigurationError():
+                return errors.BadRequest(text)
+            case errors.AgentError():
+                return error
+        _log.error("a run failed", exc_info=error)
+        return errors.AgentError(FAILED)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, RunFailed):
+            message = self._discretion.text(event.message)
+            self._partial = event.partial_answer if not event.depth else self._partial
+            event = RunFailed(event.run, event.code, message, event.partial_answer, event.usage)
+        if (step := step_of(event)) is not None:
+            self._tell(*step)
+
+    def _tell(self, name: str, message: Wire) -> None:
+        self.record.add(name, message)
+        self._watch(name, message)
