@@ -1,0 +1,4 @@
+"""Our sessions for the agents of other libraries: `dspy` and the official `rlms`.
+
+Neither library is needed before an adapter is used.
+"""
