@@ -102,22 +102,16 @@ class Adapter:
 
         One that is `fixed` has this value again before each cell.
         """
-        if self._digests.get(name) != digest or name not in self._namespace:
-            self._namespace[name] = load(path, form)
+        values = self._offered if fixed else self._namespace
+        if self._digests.get(name) != digest or name not in values:
+            values[name] = load(path, form)
             self._digests[name] = digest
-        if fixed:
-            self._offered[name] = self._namespace[name]
+        self._namespace[name] = values[name]
         Path(path).unlink()  # its bytes would count twice against the session's memory
 
     def alias(self, name: str, other: str) -> None:
         """Give a fixed variable a second name."""
         self._offered[name] = self._namespace[name] = self._offered[other]
-
-    def append(self, name: str, path: str, form: str) -> None:
-        """Add the value in a file to a fixed list, which is made where it is not there."""
-        self._namespace[name] = self._offered.setdefault(name, [])
-        self._namespace[name].append(load(path, form))
-        Path(path).unlink()
 
     def forget_answer(self) -> None:
         """Begin another question."""
@@ -169,8 +163,10 @@ class Adapter:
         self._in_cell = True
         self._submission = self._given = self._value = None
         self._namespace.update(self._offered)
-        if self._has_answer and self._claim() is not None:
-            self._namespace["answer"] = {**self._namespace["answer"], "ready": False}
+        if self._has_answer:
+            answer = self._namespace.get("answer")
+            known = answer if isinstance(answer, Mapping) else {"content": ""}
+            self._namespace["answer"] = {**known, "ready": False}
 
     def after_cell(self, result: Any) -> None:
         """A cell that raised gives no answer.

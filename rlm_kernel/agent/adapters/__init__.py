@@ -2,3 +2,7 @@
 
 Neither library is needed before an adapter is used.
 """
+
+from rlm_kernel.agent.adapters import dspy, rlms
+
+__all__ = ["dspy", "rlms"]

@@ -16,6 +16,7 @@ from rlm_kernel.agent.clipping import ClippedText
 from rlm_kernel.agent.environment import CellResult, HostCallFailedError
 from rlm_kernel.agent.events import OutputKind
 from rlm_kernel.agent.factory import SidecarREPLFactory
+from rlm_kernel.agent.feedback import INTERRUPTED, LOST, NO_INPUT, ROLLED_BACK, TIMED_OUT
 from rlm_kernel.agent.session import ManagedSession
 from rlm_kernel.errors import AgentError
 from rlm_kernel.guest.adapter import REPORT_PATH
@@ -32,7 +33,8 @@ class CellRecord:
     """A cell that ran.
 
     `shown` is all that it showed, in order; `stdout` and `stderr` are its parts, results and
-    displays in the first, the traceback in the second. `report` is what `guest.adapter` reports,
+    displays in the first, the traceback in the second. `notes` tell what else became of it, in
+    words for a model. `report` is what `guest.adapter` reports,
     empty where the cell failed. It comes from the session: nothing in it is to be trusted.
     """
 
@@ -40,6 +42,7 @@ class CellRecord:
     shown: str
     stdout: str
     stderr: str
+    notes: tuple[str, ...]
     report: Mapping[str, Any]
 
 
@@ -101,7 +104,7 @@ class BlockingSession:
         except BaseException:
             self._stop(running)
             raise
-        return self._record(running.result(), output)
+        return self._record(running.result(), output, timeout_s)
 
     def report(self) -> Mapping[str, Any]:
         """What `guest.adapter` reports on the last cell, also where that failed."""
@@ -111,11 +114,11 @@ class BlockingSession:
         """End the session, and whatever runs in it. Idempotent."""
         self._end()
 
-    def _record(self, result: CellResult, output: _Output) -> CellRecord:
+    def _record(self, result: CellResult, output: _Output, timeout_s: float) -> CellRecord:
         report = _report(result.answer.text if result.answer else "")
         if report.get("in_file"):
             report = _report(self._thread.run(self._session.read(REPORT_PATH)))
-        return CellRecord(result, *output.texts(), report)
+        return CellRecord(result, *output.texts(), _notes(result, timeout_s), report)
 
     def _stop(self, running: concurrent.futures.Future[CellResult]) -> None:
         """Interrupt a cell and wait for its end; a session that does not obey is ended."""
@@ -179,6 +182,19 @@ class _Output:
 
 def _refuse(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     raise NameError(f"the host has no function {name!r}")
+
+
+def _notes(result: CellResult, timeout_s: float) -> tuple[str, ...]:
+    notes = [NO_INPUT] if result.asked_for_input else []
+    notes += [TIMED_OUT.format(seconds=timeout_s)] if result.timed_out else []
+    match result.state:
+        case "rolled_back":
+            notes.append(ROLLED_BACK)
+        case "lost":
+            notes.append(LOST)
+        case _ if result.timed_out:
+            notes.append(INTERRUPTED)
+    return tuple(notes)
 
 
 def _report(text: str | bytes) -> Mapping[str, Any]:

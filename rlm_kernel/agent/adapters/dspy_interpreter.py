@@ -14,9 +14,7 @@ from dspy.utils.callback import with_callbacks
 from rlm_kernel.agent.adapters.blocking_session import BlockingSession, CellRecord
 from rlm_kernel.agent.adapters.host_functions import installation, invoke
 from rlm_kernel.agent.adapters.variables import GivenVariables
-from rlm_kernel.agent.environment import CellResult
 from rlm_kernel.agent.factory import SidecarREPLFactory
-from rlm_kernel.agent.feedback import INTERRUPTED, NO_INPUT, ROLLED_BACK, TIMED_OUT
 from rlm_kernel.errors import ConfigurationError, RLMKernelError, SandboxClosed
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -172,20 +170,13 @@ class SessionInterpreter:
     def _failure(self, record: CellRecord) -> str:
         assert record.result.error is not None
         error = ": ".join(part for part in record.result.error if part)
-        notes = _notes(record.result, self._cell_timeout_s)
-        return "\n".join([error, *notes, *([record.shown.rstrip("\n")] if record.shown else [])])
+        return "\n".join(
+            [error, *record.notes, *([record.shown.rstrip("\n")] if record.shown else [])]
+        )
 
     def _fail(self, message: str, cause: Exception | None = None) -> NoReturn:
         self.shutdown()
         raise CodeInterpreterError(message) from cause
-
-
-def _notes(result: CellResult, timeout_s: float) -> list[str]:
-    notes = [NO_INPUT] if result.asked_for_input else []
-    notes += [TIMED_OUT.format(seconds=timeout_s)] if result.timed_out else []
-    if result.state == "rolled_back":
-        return [*notes, ROLLED_BACK]
-    return [*notes, INTERRUPTED] if result.timed_out else notes
 
 
 def _check_names(names: Mapping[str, Any], reserved: frozenset[str] | set[str], what: str) -> None:

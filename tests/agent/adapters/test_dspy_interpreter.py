@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from rlm_kernel.agent import SidecarREPLFactory
 from rlm_kernel.agent.adapters.dspy_interpreter import SessionInterpreter
 from rlm_kernel.agent.manager_process import ManagerProcess
-from tests.agent.conftest import open_sessions
+from tests.agent.conftest import open_sessions, restart_all_sessions
 
 FIELDS = [{"name": "count", "type": "int"}, {"name": "names"}]
 
@@ -105,11 +105,13 @@ def test_leaving_python_ends_neither_dspy_nor_the_session(interpreter: SessionIn
     assert interpreter.execute("x") == 1
 
 
-def test_variables_that_are_gone_with_their_process_are_told_and_end_the_interpreter(
-    interpreter: SessionInterpreter,
+def test_variables_that_are_gone_are_told_and_end_the_interpreter(
+    manager: ManagerProcess, interpreter: SessionInterpreter
 ) -> None:
+    interpreter.execute("x = 1")
+    asyncio.run(restart_all_sessions(manager))
     with pytest.raises(CodeInterpreterError, match="its variables are gone") as raised:
-        interpreter.execute("import os; os._exit(1)")
+        interpreter.execute("1")
     assert not isinstance(raised.value, CodeExecutionError)
     with pytest.raises(CodeInterpreterError, match="has ended"):
         interpreter.execute("1")
