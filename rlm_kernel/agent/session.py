@@ -100,6 +100,27 @@ class ManagedSession:
             on_host_call=on_host_call,
         )
 
+    async def prepare(self, files: Mapping[str, bytes], code: str) -> CellResult:
+        """Write files, by path, then run code that is no part of the session's history.
+
+        Raises ManagerError, SessionExpired among them: the session is then of no use any more.
+        """
+        for path, data in files.items():
+            await self._client.put_file(self._session_id, path, data)
+        cell = Cell(self._open_kernel, _ignore, _refuse)
+        try:
+            return await cell.run(code, _SETUP_SECONDS, store_history=False)
+        except ConnectionLostError:
+            return await self._after_loss(cell, reopen=False)
+
+    async def read(self, path: str) -> bytes:
+        """The bytes of a file. Raises FileError, ManagerError."""
+        return await self._client.get_file(self._session_id, path)
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in the cell that runs."""
+        self._open_kernel.interrupt()
+
     async def close(self) -> None:
         """Disconnect and delete the session, which ends what runs in it. Idempotent."""
         if not self._closed:

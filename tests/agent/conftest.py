@@ -35,3 +35,9 @@ async def open_sessions(manager: ManagerProcess) -> list[str]:
 async def delete_all_sessions(manager: ManagerProcess) -> None:
     async with ManagerClient(manager.url, token=manager.token) as client:
         await client.delete_all()
+
+
+async def restart_all_sessions(manager: ManagerProcess) -> None:
+    async with ManagerClient(manager.url, token=manager.token) as client:
+        for session_id in await open_sessions(manager):
+            await client.restart(session_id)
