@@ -37,6 +37,7 @@ from rlm_kernel.manager.wire import (
     ExecutionResult,
     FileEntry,
     FileList,
+    ForkRequest,
     Health,
     Readiness,
     SessionDetails,
@@ -105,17 +106,23 @@ class ManagerClient:
 
         One that is `owned` is not ended or restarted by a Jupyter client's shutdown request.
         """
-        return await self._begin("/session", owned)
+        return await self._begin("/session", SessionRequest(owned=owned))
 
-    async def fork_session(self, session_id: str, *, owned: bool = False) -> SessionInfo:
+    async def fork_session(
+        self, session_id: str, *, owned: bool = False, mid_cell: bool = False
+    ) -> SessionInfo:
         """A live copy of a session as a new one, made after all that it was asked to do before.
 
-        Raises TooManySessions, ForkFailed, and RequestAborted when the session is restarted first.
+        With `mid_cell` it is made at once where the running cell waits for an answer; in the copy
+        that cell is interrupted there. Raises TooManySessions, ForkFailed, and RequestAborted when
+        the session is restarted first.
         """
-        return await self._begin(_path(session_id, "fork"), owned)
+        request = ForkRequest(owned=owned, mid_cell=mid_cell)
+        return await self._begin(_path(session_id, "fork"), request)
 
-    async def _begin(self, path: str, owned: bool) -> SessionInfo:
-        body = SessionRequest(owned=owned).model_dump_json() if owned else None
+    async def _begin(self, path: str, request: SessionRequest) -> SessionInfo:
+        asked = request.model_dump_json(exclude_defaults=True)
+        body = None if asked == "{}" else asked
         return _read(SessionInfo, await self._call("POST", path, content=body))
 
     async def session(self, session_id: str) -> SessionDetails:

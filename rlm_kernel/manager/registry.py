@@ -75,11 +75,14 @@ class Manager:
         _log.info("session created", extra={"session_id": session.id})
         return session
 
-    async def fork(self, original_id: str, *, owned: bool = False) -> ManagedSession:
+    async def fork(
+        self, original_id: str, *, owned: bool = False, mid_cell: bool = False
+    ) -> ManagedSession:
         """A live copy of a session as one more session, `owned` or not whatever the original is.
 
-        Waits for what the original was asked before. Raises what `create` and `get` raise,
-        ForkFailed, and RequestAborted when the original is restarted first.
+        Waits for what the original was asked before; `mid_cell` as `ManagedSession.fork` has it.
+        Raises what `create` and `get` raise, ForkFailed, and RequestAborted when the original is
+        restarted first.
         """
         original = self.get(original_id)
         session_id = str(uuid.uuid4())
@@ -87,7 +90,11 @@ class Manager:
         started = time.perf_counter()
         with tracing.span("session.fork", session_id=session_id), self._room_for_one():
             session = await original.fork(
-                session_id, end, owned=owned, replay_bytes=self._replay_bytes
+                session_id,
+                end,
+                owned=owned,
+                mid_cell=mid_cell,
+                replay_bytes=self._replay_bytes,
             )
         await self._welcome(session)
         self._metrics.session_created("fork", time.perf_counter() - started)

@@ -190,20 +190,25 @@ class ManagedSession:
         end: Callable[[], Awaitable[None]],
         *,
         owned: bool = False,
+        mid_cell: bool = False,
         replay_bytes: int = 0,
     ) -> ManagedSession:
         """A live copy as another session, with what was published so far as its replay.
 
-        Waits for all that came before. Raises ForkFailed, and RequestAborted at a restart.
+        Waits for all that came before; with `mid_cell` not where the running cell itself waits, for
+        an answer to what it asked: see `sandbox.Session.fork`. Raises ForkFailed, and
+        RequestAborted at a restart.
         """
 
         async def copy() -> ManagedSession:
-            session = await self._session.fork()
+            session = await self._session.fork(mid_cell=mid_cell)
             return ManagedSession(
                 session, session_id, end, owned=owned, replay_bytes=replay_bytes, original=self
             )
 
         with self.in_use():
+            if mid_cell and self._session.waits_for_answer:
+                return await copy()
             return await self._kernel.in_turn(copy)
 
     def interrupt(self) -> None:

@@ -41,7 +41,7 @@ def moment(nanoseconds: int) -> datetime:
 
 
 class SessionRequest(Wire):
-    """Body of `POST /session` and `POST /session/{id}/fork`, if there is one.
+    """Body of `POST /session`, if there is one.
 
     `owned` is whether only this interface ends or restarts the session: a Jupyter client's
     shutdown request is answered then, but not obeyed.
@@ -50,6 +50,17 @@ class SessionRequest(Wire):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     owned: bool = Field(default=False, strict=True)
+
+
+class ForkRequest(SessionRequest):
+    """Body of `POST /session/{id}/fork`, if there is one.
+
+    A fork waits for the cells before it. With `mid_cell` it does not wait for a cell that itself
+    waits for an answer, to `input()` or a call of the host: the copy is made there, and in it the
+    cell ends with a KeyboardInterrupt at its question.
+    """
+
+    mid_cell: bool = Field(default=False, strict=True)
 
 
 class ExecuteRequest(Wire):

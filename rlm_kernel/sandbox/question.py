@@ -24,6 +24,11 @@ class OpenQuestion:
         self._interrupt = interrupt
         self._asked: Event | None = None
 
+    @property
+    def request_id(self) -> str | None:
+        """The request whose code waits for an answer; None where none does."""
+        return None if self._asked is None else self._asked.request_id
+
     def ask(self, asked: Event) -> None:
         """The cell waits for an answer to this `input_request` now."""
         self._asked = asked

@@ -236,6 +236,11 @@ class Session:
         elif target in self._waiting:
             self._waiting[target] = True
 
+    @property
+    def waits_for_answer(self) -> bool:
+        """Whether the running cell waits for the answer to a question."""
+        return self._question.request_id is not None
+
     def answer_input(self, value: str, question: object = None) -> None:
         """Answers the open question of the running cell.
 
@@ -314,24 +319,53 @@ class Session:
             await self._incarnation.living()
             self._incarnation.tell()
 
-    async def fork(self) -> Session:
+    async def fork(self, *, mid_cell: bool = False) -> Session:
         """A live copy: variables, files, loaded modules and waiting tasks, from now on its own.
 
-        Waits for the running cell. What became of the variables and nobody has been told yet, both
-        tell. Raises ForkFailed when it could not be made.
+        Waits for the running cell. With `mid_cell` it does not where the cell waits for an answer:
+        the copy is made there, and in it the cell is interrupted at its question, so that nothing
+        of it runs twice. What became of the variables and nobody has been told yet, both tell.
+        Raises ForkFailed when it could not be made.
         """
+        asked_by = self._question.request_id if mid_cell else None
+        if asked_by is not None:
+            session = await self._copied()
+            await session._leave_cell(asked_by)
+            return session
         async with self._turn:
             await self._incarnation.living()
-            try:
-                copy = await self._incarnation.copy()
-            except OSError as error:
-                reason = str(error) or "its code does not stand still"
-                raise ForkFailed(f"the session could not be copied: {reason}") from error
-            session = Session(self._incarnation.source, self._limits, copy)
-            session._incarnation.untold = self._incarnation.untold
-        copy.drop_uploads()
-        copy.wake()
+            session = await self._copied()
+        session._incarnation.process.wake()
         return session
+
+    async def _copied(self) -> Session:
+        """A copy whose process is frozen."""
+        try:
+            copy = await self._incarnation.copy()
+        except OSError as error:
+            reason = str(error) or "its code does not stand still"
+            raise ForkFailed(f"the session could not be copied: {reason}") from error
+        session = Session(self._incarnation.source, self._limits, copy)
+        session._incarnation.untold = self._incarnation.untold
+        copy.drop_uploads()
+        return session
+
+    async def _leave_cell(self, request_id: str) -> None:
+        """Wakes a copy that was made within a cell, and ends the cell there; nobody hears of it."""
+        async with self._turn:
+            process = self._incarnation.process
+            ended = self._expect(process, request_id, "reply")
+            process.wake()
+            process.interrupt(request_id)
+            try:
+                done = await _within(ended, self._limits.interrupt_grace)
+            except BaseException:
+                await self.close()
+                raise
+        if not done or ended.exception() is not None:
+            await self.close()
+            raise ForkFailed("the session could not be copied: its cell ignores the interrupt")
+        self._renew_standby_soon()
 
     async def close(self) -> None:
         """Ends the session and its processes. Idempotent."""
@@ -344,16 +378,21 @@ class Session:
 
     def _ask(self, process: SessionProcess, frame: Frame, kind: str) -> asyncio.Future[Frame]:
         """Sends a frame; the future has its answer, or the end of the process."""
-        answer: asyncio.Future[Frame] = self._loop.create_future()
-        self._answer = (frame.request_id, kind, answer)
-        process.on_frame = self._take
-        fail = partial(_fail, answer)
-        process.ended.add_done_callback(fail)
-        answer.add_done_callback(lambda _: process.ended.remove_done_callback(fail))
+        answer = self._expect(process, frame.request_id, kind)
         try:
             process.send(frame)
         except FrameError as error:
             answer.set_exception(SandboxError(f"the request cannot be sent: {error}"))
+        return answer
+
+    def _expect(self, process: SessionProcess, request_id: str, kind: str) -> asyncio.Future[Frame]:
+        """The future has the answer to this request, or the end of the process."""
+        answer: asyncio.Future[Frame] = self._loop.create_future()
+        self._answer = (request_id, kind, answer)
+        process.on_frame = self._take
+        fail = partial(_fail, answer)
+        process.ended.add_done_callback(fail)
+        answer.add_done_callback(lambda _: process.ended.remove_done_callback(fail))
         return answer
 
     def _take(self, frame: Frame) -> None:

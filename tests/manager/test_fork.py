@@ -161,3 +161,26 @@ def test_a_fork_is_not_made_by_a_request_that_cannot_be_read(
     answer = http.post(f"{session}/fork", content=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
     assert len(http.get("/sessions").json()["sessions"]) == 1
+
+
+def test_a_fork_within_a_cell_is_made_only_of_one_that_asks_something(
+    http: httpx.Client, session: str
+) -> None:
+    run(http, session, "seen = []")
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(run, http, session, "seen.append(1)\nwhile True: pass")
+        wait_for(lambda: is_busy(http, session))
+        forking = pool.submit(http.post, f"{session}/fork", json={"mid_cell": True})
+        wait_for(lambda: http.get(session).json()["waiting"] == 1)
+        http.post(f"{session}/interrupt")
+        assert running.result()["error"]["ename"] == "KeyboardInterrupt"
+        copy = f"/session/{forking.result().json()['session_id']}"
+    assert run(http, copy, "seen")["result"] == "[1]"
+
+
+@pytest.mark.parametrize("body", [{"mid_cell": "yes"}, {"midcell": True}], ids=repr)
+def test_a_fork_that_is_asked_for_wrongly_is_refused(
+    http: httpx.Client, session: str, body: dict[str, object]
+) -> None:
+    answer = http.post(f"{session}/fork", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
-from typing import Protocol
+from collections.abc import Awaitable
 
 from rlm_kernel import errors, logs
 from rlm_kernel.http.body import read_body
@@ -19,6 +18,7 @@ from rlm_kernel.manager.handlers.base import IN_SESSION, IN_TURN, Handler
 from rlm_kernel.manager.session import ManagedSession
 from rlm_kernel.manager.wire import (
     Deleted,
+    ForkRequest,
     JupyterConnection,
     ReplayedMessages,
     SessionDetails,
@@ -28,18 +28,11 @@ from rlm_kernel.manager.wire import (
 )
 
 
-class Create(Protocol):
-    """Makes a session."""
-
-    async def __call__(self, *, owned: bool) -> ManagedSession: ...
-
-
 class Creation(Handler):
     """Answers with a new session."""
 
-    async def begin(self, create: Create) -> None:
-        request = read_body(SessionRequest, self.body) if self.body else SessionRequest()
-        session = await create(owned=request.owned)
+    async def begin(self, creating: Awaitable[ManagedSession]) -> None:
+        session = await creating
         logs.bind(session_id=session.id)
         if self.client_gone:
             # Nobody learns its id, so nobody would ever delete it.
@@ -64,11 +57,15 @@ class NewSession(Creation):
     )
 
     async def post(self) -> None:
-        await self.begin(self.services.manager.create)
+        request = read_body(SessionRequest, self.body) if self.body else SessionRequest()
+        await self.begin(self.services.manager.create(owned=request.owned))
 
 
 class Fork(Creation):
-    """`/session/{id}/fork`. The copy is made in the request's turn: after the cells before it."""
+    """`/session/{id}/fork`. The copy is made in the request's turn: after the cells before it.
+
+    Where the request says so, a cell that waits for an answer is not waited for.
+    """
 
     owners = frozenset({"POST"})
     operations = by_method(
@@ -77,13 +74,17 @@ class Fork(Creation):
             "Make a live copy of a session, after the cells before it",
             json_answer(SessionInfo, 201),
             (*IN_TURN, errors.ForkFailed, errors.TooManySessions, errors.NotReady),
-            body={JSON: SessionRequest},
+            body={JSON: ForkRequest},
             body_required=False,
         )
     )
 
     async def post(self, session_id: str) -> None:
-        await self.begin(partial(self.services.manager.fork, session_id))
+        request = read_body(ForkRequest, self.body) if self.body else ForkRequest()
+        fork = self.services.manager.fork(
+            session_id, owned=request.owned, mid_cell=request.mid_cell
+        )
+        await self.begin(fork)
 
 
 class OneSession(Handler):
