@@ -16,6 +16,7 @@ from rlm_kernel.agent.environment import (
     OnHostCall,
     OnOutput,
 )
+from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.guest.rlm import ANSWER_TYPE
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -62,6 +63,7 @@ class Cell:
             state=str(metadata.get("state", "kept")),
             answer=answer,
             timed_out=bool(metadata.get("timed_out", False)),
+            execution_count=content.get("execution_count"),
         )
 
     def result(
@@ -71,20 +73,32 @@ class Cell:
         state: str,
         answer: Answer | None = None,
         timed_out: bool = False,
+        execution_count: int | None = None,
     ) -> CellResult:
         """The result, with how long the cell has taken by now."""
         duration = time.monotonic() - self._started
-        return CellResult(error, answer, state, duration, timed_out, self._asked_for_input)
+        return CellResult(
+            error, answer, state, duration, timed_out, self._asked_for_input, execution_count
+        )
 
     def _show(self, kind: str, content: dict[str, Any]) -> None:
         if kind == "stream":
             self._on_output(content["name"], content["text"])
         elif kind == "execute_result":
-            self._on_output("result", _plain_text(content["data"]) + "\n")
+            self._show_whole("result", _plain_text(content["data"]) + "\n", kind, content)
         elif kind in ("display_data", "update_display_data"):
-            self._on_output("display", _plain_text(content["data"]) + "\n")
+            self._show_whole("display", _plain_text(content["data"]) + "\n", kind, content)
+        elif kind == "clear_output":
+            self._show_whole("clear", "", kind, content)
         elif kind == "error" and content["traceback"]:
-            self._on_output("error", _readable(content["traceback"]))
+            frames = _without_own(content["traceback"])
+            text = _ANSI.sub("", "\n".join(frames)) + "\n"
+            self._show_whole("error", text, kind, {**content, "traceback": frames})
+
+    def _show_whole(
+        self, kind: OutputKind, text: str, message: str, content: dict[str, Any]
+    ) -> None:
+        self._on_output(kind, text, RichOutput(message, content))
 
     async def _answer(self, request: dict[str, Any]) -> str:
         match request.get("host_call"):
@@ -108,10 +122,9 @@ class Cell:
         return await never
 
 
-def _readable(traceback: list[str]) -> str:
-    """A traceback without colours, and without the frames of the session's own code."""
-    frames = [_ANSI.sub("", frame) for frame in traceback]
-    return "\n".join(frame for frame in frames if not _OWN_FRAME.match(frame)) + "\n"
+def _without_own(traceback: list[str]) -> list[str]:
+    """A traceback without the frames of the session's own code."""
+    return [frame for frame in traceback if not _OWN_FRAME.match(_ANSI.sub("", frame))]
 
 
 def _answer(evaluated: dict[str, Any]) -> Answer | None:

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rlm_kernel.agent.context import ContextFile
-from rlm_kernel.agent.events import AnswerSource, OutputKind
+from rlm_kernel.agent.events import AnswerSource, OutputKind, RichOutput
 
-OnOutput = Callable[[OutputKind, str], None]
 OnHostCall = Callable[[str, dict[str, Any]], Awaitable[Any]]
+
+
+class OnOutput(Protocol):
+    """Gets each piece of a cell's output, in order: as text, and whole where it is more."""
+
+    def __call__(self, kind: OutputKind, text: str, rich: RichOutput | None = None) -> None: ...
 
 
 class HostCallFailedError(Exception):
@@ -36,7 +41,8 @@ class CellResult:
 
     `error` is the class name and text of the exception that ended it. `state` says what became of
     the session's variables: `kept`, `rolled_back` to before the cell, or `lost`. `asked_for_input`
-    says that the cell was interrupted because it called `input()`.
+    says that the cell was interrupted because it called `input()`. `execution_count` is its number
+    in the session, where it got one.
     """
 
     error: tuple[str, str] | None
@@ -45,6 +51,7 @@ class CellResult:
     duration_s: float
     timed_out: bool = False
     asked_for_input: bool = False
+    execution_count: int | None = None
 
 
 class Environment(Protocol):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.models import Message
 from rlm_kernel.agent.usage import Usage
 
-OutputKind = Literal["stdout", "stderr", "display", "result", "error"]
+OutputKind = Literal["stdout", "stderr", "display", "result", "error", "clear"]
 AnswerSource = Literal["FINAL", "FINAL_VAR", "answer", "text", "forced"]
 
 
@@ -18,10 +20,11 @@ class RunEvent:
     """What every event carries.
 
     `run` names the run within its tree: "0" is the root, "0.2" the second child that it started
-    with rlm_query, and so on.
+    with rlm_query, and so on. `at` is when it happened, in seconds since 1970.
     """
 
     run: str
+    at: float = field(default_factory=time.time, kw_only=True, repr=False, compare=False)
 
     @property
     def depth(self) -> int:
@@ -33,7 +36,8 @@ class RunEvent:
 class RunStarted(RunEvent):
     """A run begins: a question to `model` about a context of type `context_type`.
 
-    `context_note` tells its size in words. `depth_left` is what is left of `max_depth`.
+    `context_note` tells its size in words. `depth_left` is what is left of `max_depth`. `context`
+    is the context itself, as it goes into the session.
     """
 
     model: str
@@ -42,6 +46,7 @@ class RunStarted(RunEvent):
     context_note: str
     turns: int
     depth_left: int
+    context: ContextFile | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +97,33 @@ class CodeStarted(RunEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class RichOutput:
+    """An output as the kernel published it: the type of Jupyter's message, and its content."""
+
+    message: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class OutputWritten(RunEvent):
-    """A piece of what the running code shows, in order."""
+    """A piece of what the running code shows, in order.
+
+    `rich` is there for what is more than text: displays, results, errors, and `clear`, by which the
+    code takes back what it has shown. Beyond 16 MB of one block it is left out.
+    """
 
     turn: int
     kind: OutputKind
     text: str
+    rich: RichOutput | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeFinished(RunEvent):
-    """The block has run. `state` says what became of the session's variables."""
+    """The block has run. `state` says what became of the session's variables.
+
+    `answered` says that it gave the run's answer, `execution_count` is its number in the session.
+    """
 
     turn: int
     block: int
@@ -110,6 +131,23 @@ class CodeFinished(RunEvent):
     state: str
     timed_out: bool
     duration_s: float
+    answered: bool = field(default=False, compare=False)
+    execution_count: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HostCallAnswered(RunEvent):
+    """The running code called a function outside of its session, and this is what it was given.
+
+    `args` and `value` are what JSON can hold. `error` is the class name and text of the exception
+    that the call ended with instead. Whatever the function is, it is called in this way: a sub-call
+    is told of by its own events too.
+    """
+
+    name: str
+    args: Mapping[str, Any] = field(repr=False)
+    value: Any = field(repr=False)
+    error: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +219,7 @@ Event = (
     | CodeStarted
     | OutputWritten
     | CodeFinished
+    | HostCallAnswered
     | SubCallStarted
     | SubCallFinished
     | LedgerUpdated

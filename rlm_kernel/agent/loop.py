@@ -94,6 +94,7 @@ class Run:
             context.note,
             self._setting.options.max_iterations,
             self._depth_left,
+            context,
         )
 
     @property

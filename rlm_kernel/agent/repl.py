@@ -57,6 +57,13 @@ class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
         """The latest run's answer with what is known of it, for instance whether it was forced."""
         return self._last_answer
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What its models and its manager are reached with: values that no record may hold."""
+        held = [getattr(model, "api_key", None) for model in (self._model, self._recursive_model)]
+        held.append(getattr(self._factory, "token", None))
+        return frozenset(each for each in held if each)
+
     def completion(self, context: object = "", query: str = "") -> str:
         """The answer to `query` about `context`; blocks, also inside a running event loop.
 

@@ -13,7 +13,7 @@ from rlm_kernel.agent.cell import Cell
 from rlm_kernel.agent.connection import ConnectionLostError, KernelConnection
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.environment import CellResult, HostCallFailedError, OnHostCall, OnOutput
-from rlm_kernel.agent.events import OutputKind
+from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.errors import AgentError, ManagerError, SessionExpired
 from rlm_kernel.manager.client import ManagerClient
 from rlm_kernel.manager.wire import SessionInfo
@@ -210,7 +210,7 @@ class ManagedSession:
             await self._leave()
 
 
-def _ignore(kind: OutputKind, text: str) -> None:
+def _ignore(kind: OutputKind, text: str, rich: RichOutput | None = None) -> None:
     """Nobody watches this cell."""
 
 

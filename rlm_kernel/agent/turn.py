@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from rlm_kernel.agent.answers import TextAnswer, as_text_answer, find_text_answer
 from rlm_kernel.agent.clipping import ClippedText
 from rlm_kernel.agent.environment import Answer, CellResult, Environment, OnHostCall
-from rlm_kernel.agent.events import CodeFinished, CodeStarted, OutputKind, OutputWritten
+from rlm_kernel.agent.events import (
+    CodeFinished,
+    CodeStarted,
+    OutputKind,
+    OutputWritten,
+    RichOutput,
+)
 from rlm_kernel.agent.feedback import (
     CUT_BLOCK,
     CUT_REPLY,
@@ -18,10 +25,12 @@ from rlm_kernel.agent.feedback import (
     describe_missing_code,
 )
 from rlm_kernel.agent.fences import ParsedReply, parse_reply
+from rlm_kernel.agent.host_calls import AnnouncedCalls
 from rlm_kernel.agent.models import Completion
 from rlm_kernel.agent.setting import Setting
 
 _WATCHED_CHARACTERS = 1_000_000
+_WATCHED_RICH = 16_000_000
 _WATCHED_ENOUGH = "[the rest of this output is not shown here]\n"
 
 
@@ -43,7 +52,7 @@ class Turn:
         self._number = number
         self._setting = setting
         self._environment = environment
-        self._calls = calls
+        self._calls = AnnouncedCalls(run, setting.emit, calls)
 
     async def take(self, completion: Completion) -> Outcome:
         """Do what the reply says: its code first, in order, then the answer it gives as text."""
@@ -101,6 +110,8 @@ class Turn:
                 result.state,
                 result.timed_out,
                 result.duration_s,
+                result.answer is not None,
+                result.execution_count,
             )
         )
         self._setting.cell_finished(self._run, ok=result.error is None)
@@ -153,12 +164,19 @@ class _Screen:
         self._turn = turn
         self._emit = setting.emit
         self._room = _WATCHED_CHARACTERS
+        self._rich_room = _WATCHED_RICH
 
-    def show(self, kind: OutputKind, text: str) -> None:
+    def show(self, kind: OutputKind, text: str, rich: RichOutput | None = None) -> None:
         self.output.write(text)
         if self._room <= 0:
             return
         shown, self._room = text[: self._room], self._room - len(text)
-        self._emit(OutputWritten(self._run, self._turn, kind, shown))
+        self._emit(OutputWritten(self._run, self._turn, kind, shown, self._within_room(rich)))
         if self._room <= 0:
             self._emit(OutputWritten(self._run, self._turn, kind, _WATCHED_ENOUGH))
+
+    def _within_room(self, rich: RichOutput | None) -> RichOutput | None:
+        if rich is None:
+            return None
+        self._rich_room -= len(json.dumps(rich.content))
+        return rich if self._rich_room >= 0 else None

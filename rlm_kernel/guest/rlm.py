@@ -43,6 +43,11 @@ class Answered:
     def __init__(self, text: str | None, source: str = "") -> None:
         self._state = {"answered": text is not None, "text": text, "source": source}
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """`answered`, and then its `text` and its `source`."""
+        return self._state
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {"text/plain": "answered", ANSWER_TYPE: self._state}
 
@@ -210,7 +215,11 @@ def install(shell: Any, path: str, form: str, *, sub_calls: bool, recursion: boo
 
 def load(path: str, form: str) -> Any:
     """The value in a context file: `text` in UTF-8, `bytes`, or `json` as `values` packs it."""
-    data = Path(path).read_bytes()
+    return value_of(Path(path).read_bytes(), form)
+
+
+def value_of(data: bytes, form: str) -> Any:
+    """The value of a context file's bytes."""
     if form == "bytes":
         return data
     text = data.decode("utf-8", "surrogatepass")

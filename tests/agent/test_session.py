@@ -11,7 +11,7 @@ import pytest
 from rlm_kernel.agent import SidecarREPLFactory
 from rlm_kernel.agent.context import pack_context
 from rlm_kernel.agent.environment import CellResult, Environment, HostCallFailedError
-from rlm_kernel.agent.events import OutputKind
+from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.agent.manager_process import ManagerProcess
 from rlm_kernel.errors import AgentError
 from rlm_kernel.manager.client import ManagerClient
@@ -20,7 +20,7 @@ from tests.agent.conftest import open_sessions
 Use = Callable[[Environment], Awaitable[None]]
 
 
-def ignore(kind: OutputKind, text: str) -> None:
+def ignore(kind: OutputKind, text: str, rich: RichOutput | None = None) -> None:
     pass
 
 
@@ -71,7 +71,7 @@ def test_a_host_call_that_breaks_on_our_side_fails_in_the_session_and_does_not_h
 def test_an_error_of_whoever_takes_the_output_comes_out_and_does_not_hang(
     factory: SidecarREPLFactory,
 ) -> None:
-    def fail(kind: OutputKind, text: str) -> None:
+    def fail(kind: OutputKind, text: str, rich: RichOutput | None = None) -> None:
         raise LookupError("no screen")
 
     async def use(environment: Environment) -> None:
@@ -82,7 +82,10 @@ def test_an_error_of_whoever_takes_the_output_comes_out_and_does_not_hang(
 
 
 def test_output_without_a_text_form_is_named(factory: SidecarREPLFactory) -> None:
-    shown: list[tuple[OutputKind, str]] = []
+    shown: list[tuple[OutputKind, str, RichOutput | None]] = []
+
+    def keep(kind: OutputKind, text: str, rich: RichOutput | None = None) -> None:
+        shown.append((kind, text, rich))
 
     async def use(environment: Environment) -> None:
         cell = (
@@ -90,12 +93,15 @@ def test_output_without_a_text_form_is_named(factory: SidecarREPLFactory) -> Non
             "display({'image/png': 'iVBO'}, raw=True)\n"
             "display({'text/plain': 'p', 'text/html': '<p>'}, raw=True)"
         )
-        await environment.execute(
-            cell, timeout_s=30, on_output=lambda *piece: shown.append(piece), on_host_call=double
-        )
+        await environment.execute(cell, timeout_s=30, on_output=keep, on_host_call=double)
 
     in_a_session(factory, use)
-    assert shown == [("display", "<image/png>\n"), ("display", "p\n")]
+    assert [(kind, text) for kind, text, _ in shown] == [
+        ("display", "<image/png>\n"),
+        ("display", "p\n"),
+    ]
+    bundles = [rich.content["data"] for _, _, rich in shown if rich is not None]
+    assert bundles == [{"image/png": "iVBO"}, {"text/plain": "p", "text/html": "<p>"}]
 
 
 def test_what_others_run_in_the_session_is_not_this_runs_output(
@@ -109,7 +115,7 @@ def test_what_others_run_in_the_session_is_not_this_runs_output(
         result = await environment.execute(
             "print('ours', y)",
             timeout_s=30,
-            on_output=lambda kind, text: shown.append(text),
+            on_output=lambda kind, text, rich=None: shown.append(text),
             on_host_call=double,
         )
         assert (result.answer, result.state) == (None, "kept")

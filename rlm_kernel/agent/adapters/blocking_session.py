@@ -14,7 +14,7 @@ from typing import Any
 from rlm_kernel.agent.adapters.loop_thread import LoopThread
 from rlm_kernel.agent.clipping import ClippedText
 from rlm_kernel.agent.environment import CellResult, HostCallFailedError
-from rlm_kernel.agent.events import OutputKind
+from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.agent.factory import SidecarREPLFactory
 from rlm_kernel.agent.feedback import INTERRUPTED, LOST, NO_INPUT, ROLLED_BACK, TIMED_OUT
 from rlm_kernel.agent.session import ManagedSession
@@ -172,7 +172,7 @@ class _Output:
     def __init__(self, limit: int) -> None:
         self._shown, self._stdout, self._stderr = (ClippedText(limit) for _ in range(3))
 
-    def write(self, kind: OutputKind, text: str) -> None:
+    def write(self, kind: OutputKind, text: str, rich: RichOutput | None = None) -> None:
         self._shown.write(text)
         (self._stderr if kind in ("stderr", "error") else self._stdout).write(text)
 

@@ -1,0 +1,114 @@
+"""A trajectory as the official RLM library logs one, for its visualizer and other readers.
+
+The first line is the run's `metadata`, each other line an `iteration`: a turn. What the library has
+no place for is left out or, where its readers ignore what they do not know, added under names of
+our own: `error` of a call (the library's too, where it failed), `outputs`, `state`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from rlm_kernel.agent.trajectory.text import error_text, stream_text
+from rlm_kernel.agent.trajectory.trajectory import (
+    Block,
+    RecordedRun,
+    SubCall,
+    Trajectory,
+)
+
+Entry = dict[str, Any]
+
+
+def jsonl(trajectory: Trajectory, run: str = "0") -> Iterator[str]:
+    """The lines, each with its end, of the run that is named. Raises KeyError for an unknown one.
+
+    A child run is within the `metadata` of the call that started it, as the library has it.
+    """
+    for entry in _entries(trajectory.run(run)):
+        yield json.dumps(entry, ensure_ascii=False) + "\n"
+
+
+def _entries(run: RecordedRun) -> Iterator[Entry]:
+    yield {"type": "metadata", "timestamp": _time(run.at), **_metadata(run)}
+    for number, turn in enumerate(run.turns, 1):
+        last = number == len(run.turns)
+        yield {
+            "type": "iteration",
+            "iteration": number,
+            "timestamp": _time(turn.at),
+            "prompt": [message.model_dump() for message in turn.prompt],
+            "response": turn.reply or "",
+            "code_blocks": [_code_block(run, block) for block in turn.blocks],
+            "final_answer": run.answer.text if last and run.answer else None,
+            "iteration_time": None if turn.ended_at is None else turn.ended_at - turn.at,
+        }
+
+
+def _metadata(run: RecordedRun) -> Entry:
+    return {
+        "root_model": run.model,
+        "max_depth": run.depth_left,
+        "max_iterations": run.max_turns,
+        "backend": "litellm",
+        "backend_kwargs": {"model_name": run.model},
+        "environment_type": "rlm-kernel",
+        "environment_kwargs": {"session_ids": list(run.session_ids)},
+        "other_backends": None,
+        "query": run.query,
+        "context": {"type": run.context.type_name, "note": run.context.note},
+        "status": run.status,
+        "failure": run.failure.model_dump() if run.failure else None,
+        "usage": run.usage,
+    }
+
+
+def _code_block(run: RecordedRun, block: Block) -> Entry:
+    errors = error_text(block.outputs)
+    return {
+        "code": block.code,
+        "result": {
+            "stdout": stream_text(block.outputs, "stdout"),
+            "stderr": stream_text(block.outputs, "stderr") + errors,
+            "locals": {},
+            "execution_time": block.duration_s or 0.0,
+            "rlm_calls": [_call(run, call) for call in block.sub_calls],
+            "final_answer": run.answer.text if block.answered and run.answer else None,
+            "outputs": list(block.outputs),
+            "state": block.state,
+        },
+    }
+
+
+def _call(run: RecordedRun, call: SubCall) -> Entry:
+    entry: Entry = {
+        "root_model": call.model,
+        "prompt": call.prompt,
+        "response": call.reply or "",
+        "prompt_tokens": call.input_tokens or 0,
+        "completion_tokens": call.output_tokens or 0,
+        "usage_summary": {"model_usage_summaries": {call.model: _usage(call)}},
+        "execution_time": call.duration_s or 0.0,
+    }
+    child = next((each for each in run.children if each.name == call.child), None)
+    if child is not None:
+        metadata, *iterations = _entries(child)
+        entry["metadata"] = {"run_metadata": metadata, "iterations": iterations}
+    if call.error is not None:
+        entry["error"] = call.error
+    return entry
+
+
+def _usage(call: SubCall) -> Entry:
+    return {
+        "total_calls": 1,
+        "total_input_tokens": call.input_tokens or 0,
+        "total_output_tokens": call.output_tokens or 0,
+    }
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
