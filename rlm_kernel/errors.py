@@ -50,6 +50,7 @@ RLMKernelError
     │   └── PromptTooLong       it cannot read as much as it was sent
     ├── SessionFailed           the manager failed at the session of a run
     ├── RunCancelled            somebody ended the run
+    ├── WorkerLost              the machine or process that had the work is gone
     ├── AnswerMismatch          the answer is not of the type that was asked for
     └── BudgetExceeded          a limit of the run was reached; carries the partial answer
         ├── CostLimitExceeded
@@ -395,6 +396,12 @@ class RunCancelled(AgentError):
     """Somebody ended the run, or the service closes down."""
 
     code = "run_cancelled"
+
+
+class WorkerLost(AgentError):
+    """The process that was to do a part of the work, perhaps on another machine, is gone."""
+
+    code = "worker_lost"
 
 
 class BudgetExceeded(AgentError):

@@ -147,6 +147,15 @@ class LiteLLMModel:
         return text.replace(self.api_key, "***") if self.api_key else text
 
 
+def known_window(name: str) -> int | None:
+    """The tokens that the model of this litellm name can take in, where litellm knows."""
+    try:
+        tokens = _litellm().get_model_info(name)["max_input_tokens"]
+    except Exception:  # litellm raises a bare Exception for a model that it does not know
+        return None
+    return tokens if isinstance(tokens, int) and tokens > 0 else None
+
+
 @cache
 def _known_terms(litellm: Any, name: str, provider: str | None) -> Terms:
     try:

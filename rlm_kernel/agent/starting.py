@@ -49,12 +49,16 @@ def started_sessions(
 
 @contextmanager
 def started_models(
-    model: str | None, recursive_model: str | None, settings: AgentSettings
+    model: str | None,
+    recursive_model: str | None,
+    settings: AgentSettings,
+    *,
+    window: int | None = None,
 ) -> Iterator[tuple[Model, Model]]:
-    """The two models by their names. One local model serves as both."""
+    """The two models by their names. One local model serves as both; `window` is its, in tokens."""
     names = [model or LOCAL, recursive_model or model or LOCAL]
     with ExitStack() as stack:
-        local = stack.enter_context(_local_model(settings)) if LOCAL in names else None
+        local = stack.enter_context(_local_model(settings, window)) if LOCAL in names else None
         first, second = (_named(name, local) for name in names)
         yield first, second
 
@@ -64,10 +68,11 @@ def _named(name: str, local: Model | None) -> Model:
 
 
 @contextmanager
-def _local_model(settings: AgentSettings) -> Iterator[Model]:
-    from rlm_kernel.agent.local import LocalModelServer, find_model
+def _local_model(settings: AgentSettings, window: int | None) -> Iterator[Model]:
+    from rlm_kernel.agent.local import LocalModelServer, LocalModelSettings, find_model
     from rlm_kernel.agent.weights import ensure_model
 
     path = find_model(settings.model_path) if settings.model_path else ensure_model(progress_for())
-    with LocalModelServer.start(path) as server:
+    serving = LocalModelSettings() if window is None else LocalModelSettings(n_ctx=window)
+    with LocalModelServer.start(path, serving) as server:
         yield server.model()

@@ -22,6 +22,7 @@ __all__ = ["main"]
 COMMANDS = {
     "agent": "be the service: questions over HTTP, answered by a recursive language model",
     "attach": "open a Jupyter console on a session that lives",
+    "eval": "measure a model with and without RLM on generated questions",
     "exec": "run Python code in one fresh sandbox",
     "fetch": "get Pyodide, verify it, compile it and keep it for later",
     "healthcheck": "ask a manager, or an agent, whether it is ready",
