@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlm_kernel.settings import AgentSettings, ManagerSettings
+from rlm_kernel.settings import ManagerSettings, ServiceSettings
 from tests.deploy.rendered import ONE_FILE, ROOT, containers, manifests, of_kind, render, the
 
 LABELS = {"app": "rlm", "component": "sidecar"}
@@ -50,7 +50,8 @@ def test_the_settings_of_the_document_are_in_the_config_maps() -> None:
 
 def test_the_ports_are_the_defaults_of_the_program() -> None:
     assert ManagerSettings.model_fields["port"].default == 8080
-    assert AgentSettings.model_fields["manager_url"].default.endswith(":8080")
+    assert ServiceSettings.model_fields["port"].default == 8000
+    assert ServiceSettings.model_fields["manager_url"].default == "http://localhost:8080"
 
 
 def test_the_paths_of_the_document_exist() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from rlm_kernel import settings
-from rlm_kernel.settings import ManagerSettings, SandboxSettings, Settings
+from rlm_kernel.settings import ManagerSettings, SandboxSettings, ServiceSettings, Settings
 from tests.deploy.rendered import (
     VARIANTS,
     Manifest,
@@ -145,13 +145,24 @@ def memory_limit(variant: str) -> int:
 
 
 @each_variant
+def test_the_agent_takes_its_settings(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = variables(variant, "rlm-inference")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value or "of a secret")
+    taken = ServiceSettings.from_environment()
+    assert (taken.host, taken.port) == ("0.0.0.0", 8000)
+    assert taken.model is not None or taken.model_path is not None
+    assert "RLM_KERNEL_AGENT_TOKEN" not in given, "a ConfigMap is not secret"
+
+
+@each_variant
 def test_there_is_time_to_drain_for_one_after_the_other(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables(variant, "wasm-manager").items():
         monkeypatch.setenv(name, value or "of a secret")
     (_, seconds) = containers(variant)["rlm-inference"]["lifecycle"]["preStop"]["exec"]["command"]
-    agent_drain = 25.0
+    agent_drain = float(variables(variant, "rlm-inference")["RLM_KERNEL_AGENT_DRAIN_SECONDS"] or 0)
     manager_drain = ManagerSettings.from_environment().drain_seconds
     grace = pod(variant)["terminationGracePeriodSeconds"]
     assert int(seconds) + agent_drain + manager_drain + 10 <= grace
@@ -245,13 +256,13 @@ def test_hosted_models_are_reached_over_https_at_public_addresses_only(variant: 
     assert {"10.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16"} <= set(ranges["0.0.0.0/0"])
 
 
-@each_overlay
+@each_variant
 def test_keys_are_files_that_the_agent_alone_can_read(variant: str) -> None:
     secrets = {v["name"]: v["secret"] for v in pod(variant)["volumes"] if "secret" in v}
-    assert secrets["model-keys"]["defaultMode"] == 0o440
+    assert secrets["secrets"] == {"secretName": "rlm-secrets", "defaultMode": 0o440}
     folder = variables(variant, "rlm-inference")["RLM_KERNEL_SECRETS_DIR"]
     mounts = {m["name"]: m for m in containers(variant)["rlm-inference"]["volumeMounts"]}
-    assert mounts["model-keys"]["mountPath"] == folder
+    assert mounts["secrets"]["mountPath"] == folder
 
 
 def test_pods_that_are_scaled_are_not_counted_by_the_deployment() -> None:

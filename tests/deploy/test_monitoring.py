@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import promql_parser
 import pytest
 
+from rlm_kernel.agent.service.application import ROUTES
+from rlm_kernel.agent.service.server import AgentServer
+from rlm_kernel.settings import ServiceSettings
 from tests.deploy.rendered import ROOT, Manifest, every_mapping, of_kind, the
 
 PRODUCTION = "overlays/production"
 EXTRA_LABELS = {"_bucket": ("le",)}
-ADDED_BY_THE_SCRAPE = {"namespace", "pod", "job", "instance", "container"}
+ADDED_BY_THE_SCRAPE = {"namespace", "pod", "job", "instance", "container", "process"}
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 
 
-def declared() -> dict[str, set[str]]:
-    """The labels of every series, from docs/operations.md, whose tables have a test."""
+async def of_the_agent() -> list[tuple[str, str, set[str]]]:
+    """Name, kind and labels of each metric."""
+    settings = ServiceSettings.from_environment(port=0, model="openai/none")
+    async with AgentServer(settings) as server:
+        collectors = server.metrics.registry._collector_to_names
+        return [
+            (metric.name, metric.type, set(getattr(collector, "_labelnames", ())))
+            for collector in collectors
+            for metric in collector.collect()
+        ]
+
+
+def of_the_manager() -> list[tuple[str, str, set[str]]]:
+    """The same, from docs/operations.md, whose tables have a test."""
     text = (ROOT / "docs" / "operations.md").read_text()
     rows = re.findall(r"^\| `(rlm_\w+)` \| (\w+) \| ([^|]*) \|", text, re.MULTILINE)
+    return [(name, kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows]
+
+
+@cache
+def declared() -> dict[str, set[str]]:
+    """The labels of every series."""
     return {
-        f"{name}{suffix}": {*re.findall(r"`(\w+)`", labels), *EXTRA_LABELS.get(suffix, ())}
-        for name, kind, labels in rows
+        f"{name}{suffix}": {*labels, *EXTRA_LABELS.get(suffix, ())}
+        for name, kind, labels in (*of_the_manager(), *asyncio.run(of_the_agent()))
         for suffix in SUFFIXES[kind]
     }
 
@@ -73,6 +96,7 @@ def test_the_document_declares_metrics() -> None:
     assert series["rlm_kernel_executions_total"] == {"status"}
     assert series["rlm_kernel_execution_seconds_bucket"] == {"le"}
     assert series["rlm_kernel_sessions"] == set()
+    assert series["rlm_kernel_agent_runs_total"] == {"outcome"}
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
@@ -141,10 +165,15 @@ def test_prometheus_is_sent_to_a_port_of_the_service() -> None:
     assert (
         monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     )
-    (endpoint,) = monitor["spec"]["endpoints"]
-    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
-    assert endpoint["path"] == "/metrics"
-    assert seconds(endpoint["scrapeTimeout"]) <= seconds(endpoint["interval"])
+    routes = [re.compile(pattern) for pattern, _ in ROUTES]
+    processes = set()
+    for endpoint in monitor["spec"]["endpoints"]:
+        assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+        assert any(route.fullmatch(endpoint["path"]) for route in routes)
+        assert seconds(endpoint["scrapeTimeout"]) <= seconds(endpoint["interval"])
+        (relabelling,) = endpoint["relabelings"]
+        processes.add(relabelling["replacement"])
+    assert processes == {"agent", "manager"}
 
 
 def seconds(text: str) -> int:
@@ -160,5 +189,5 @@ def test_prometheus_operators_fields_are_spelt_right() -> None:
     for mapping in every_mapping(monitor["spec"]["endpoints"]):
         assert set(mapping) <= {
             *("port", "path", "interval", "scrapeTimeout", "authorization", "credentials"),
-            *("type", "name", "key"),
+            *("type", "name", "key", "relabelings", "targetLabel", "replacement"),
         }
