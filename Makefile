@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-hostile test-chaos check format clean
+.PHONY: setup demo test test-hostile test-chaos test-containers check format clean \
+	manifests lock offline
 
 setup: .venv/installed
 
@@ -23,6 +24,9 @@ test-hostile: setup
 test-chaos: setup
 	$(BIN)/pytest -m chaos -s
 
+test-containers: setup offline
+	$(BIN)/pytest -m containers -s
+
 check: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -31,6 +35,16 @@ check: setup
 format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+manifests: setup
+	$(BIN)/kubectl kustomize deploy/k8s/base > deploy/k8s/rlm-sidecar-deployment.yaml
+
+lock: setup
+	$(BIN)/pip install --quiet uv
+	PATH="$(CURDIR)/$(BIN):$$PATH" deploy/docker/lock
+
+offline: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" deploy/docker/fill-offline
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,7 +1,12 @@
-"""The cache directory as a place to trust: private, locked while it changes, never half written."""
+"""The cache directory as a place to trust: private, locked while it changes, never half written.
+
+What belongs to the superuser is trusted as the user's own is. So a cache can be made once for all
+users of a machine or an image, and be read-only to them.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -15,6 +20,13 @@ from rlm_kernel.errors import CacheError
 from rlm_kernel.progress import Progress
 
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+SUPERUSER = 0
+
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_ADVICE = (
+    "The cache cannot be written and lacks it: complete it by `rlm-kernel fetch` where it can be, "
+    "with the same version, or set RLM_KERNEL_CACHE to a directory of your own."
+)
 
 
 def cache_dir() -> Path:
@@ -33,7 +45,7 @@ def cache_dir() -> Path:
 
 
 def private_directory(name: str) -> Path:
-    """The folder `name` of the cache, made if missing, that only this user can change.
+    """The folder `name` of the cache, made if missing, that only this user and root can change.
 
     Raises CacheError if it, or the cache itself, belongs to another user, can be written by
     others, or cannot be made.
@@ -53,7 +65,8 @@ def private_directory(name: str) -> Path:
 
 @contextmanager
 def open_private(path: Path) -> Iterator[BinaryIO]:
-    """Open a file of the cache for reading, if it is this user's own and nobody else can write it.
+    """Open a file of the cache for reading, if it is this user's or the superuser's own and nobody
+    else can write it.
 
     The checks are made on the open file, so what was checked is what is read. Raises CacheError
     where they fail, FileNotFoundError where there is no such file.
@@ -64,7 +77,7 @@ def open_private(path: Path) -> Iterator[BinaryIO]:
 
 
 def _refuse_foreign(path: Path, status: os.stat_result) -> None:
-    if status.st_uid != os.geteuid():
+    if status.st_uid not in (os.geteuid(), SUPERUSER):
         raise CacheError(
             f"{path} belongs to user {status.st_uid} and not to user {os.geteuid()}, who runs this:"
             " code is not loaded from there. Set RLM_KERNEL_CACHE to a directory of your own."
@@ -82,6 +95,7 @@ def locked(path: Path, progress: Progress) -> Iterator[None]:
 
     The lock goes with the process that holds it, however that ends. Its empty file stays.
     What the operating system refuses meanwhile (a full disk, say) is raised as CacheError.
+    Where the cache cannot be written at all, the error says what to do.
     """
     try:
         with path.with_name(f"{path.name}.lock").open("ab") as lock:
@@ -92,7 +106,8 @@ def locked(path: Path, progress: Progress) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
     except OSError as error:
-        raise CacheError(f"{path} could not be made: {error}") from error
+        advice = f". {_ADVICE}" if error.errno in _READ_ONLY else ""
+        raise CacheError(f"{path} could not be made: {error}{advice}") from error
 
 
 @contextmanager

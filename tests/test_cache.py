@@ -67,8 +67,21 @@ def test_a_directory_that_others_can_write_is_refused(cache: Path, name: str, bi
 def test_a_directory_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     private_directory("compiled")
     monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    monkeypatch.setattr("rlm_kernel.cache.SUPERUSER", 4343)
     with pytest.raises(CacheError, match="not to user 4242"):
         private_directory("compiled")
+
+
+def test_a_directory_and_a_file_of_the_superuser_are_the_users_as_well(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = private_directory("compiled") / "code"
+    path.write_bytes(b"code")
+    monkeypatch.setattr("rlm_kernel.cache.SUPERUSER", os.geteuid())
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    assert private_directory("compiled") == path.parent
+    with open_private(path) as file:
+        assert file.read() == b"code"
 
 
 def test_a_cache_that_cannot_be_made_is_an_error_that_names_it(cache: Path) -> None:
@@ -137,6 +150,17 @@ def test_a_full_disk_is_an_error_that_says_what_could_not_be_made(tmp_path: Path
         locked(tmp_path / "thing", SILENT),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_cache_that_cannot_be_written_is_an_error_that_says_what_to_do(
+    tmp_path: Path, number: int
+) -> None:
+    with (
+        pytest.raises(CacheError, match=r"The cache cannot be written and lacks it: .*fetch"),
+        locked(tmp_path / "thing", SILENT),
+    ):
+        raise OSError(number, os.strerror(number))
 
 
 def test_a_replaced_file_appears_whole_and_private(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import NoReturn, Protocol, cast
 
 from rlm_kernel import __version__
+from rlm_kernel.cli.first_process import stand_aside
 from rlm_kernel.errors import ConfigurationError, RLMKernelError
 
 __all__ = ["main"]
@@ -51,6 +52,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` and return its exit status."""
+    stand_aside()
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser(words).parse_args(words)
     try:

@@ -1,4 +1,4 @@
-"""Modules compiled to machine code, once per module, engine and CPU, and kept in the cache.
+"""Modules compiled to machine code, once per module, engine and kind of CPU, and kept in the cache.
 
 The Pyodide module loads in some 10 ms. Its CRC-32 is checked each time (4 ms of that), since the
 engine itself checks nothing but the headers; a broken file is made anew. The checksum guards
@@ -22,6 +22,7 @@ from rlm_kernel.cache import keep_newest, locked, open_private, private_director
 from rlm_kernel.errors import CacheError, CompilationError
 from rlm_kernel.progress import SILENT, Progress
 from rlm_kernel.pyodide import release
+from rlm_kernel.pyodide.cpu import levels
 from rlm_kernel.pyodide.engine import fingerprint, make_engine
 
 KEPT_PER_MODULE = 3
@@ -56,10 +57,14 @@ def load_compiled(
     Legacy exception handling in it is translated first. Raises CacheError if the cache is not
     private to the user, MalformedModule or CompilationError if the bytes cannot be compiled.
     """
-    path = private_directory("compiled") / f"{name}-{_key(sha256)}.cwasm"
-    module = _load(engine, path)
-    if module is not None:
-        return module
+    directory = private_directory("compiled")
+    paths = [directory / f"{name}-{key}.cwasm" for key in _keys(sha256)]
+    # Of a lower level where the cache comes from a lesser machine, and may not be written.
+    for path in paths:
+        module = _load(engine, path)
+        if module is not None:
+            return module
+    path = paths[0]
     with locked(path.with_name(name), progress):
         module = _load(engine, path)
         if module is None:
@@ -72,12 +77,13 @@ def load_compiled(
     return module
 
 
-def _key(sha256: str) -> str:
+def _keys(sha256: str) -> list[str]:
+    """One for each level of CPU whose code runs here, the best first."""
     translator = hashlib.sha256()
     for source in sorted(Path(rlm_kernel.wasm.__file__).parent.glob("*.py")):
         translator.update(source.read_bytes())
-    facts = f"{sha256}\n{translator.hexdigest()}\n{fingerprint()}"
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+    facts = [f"{sha256}\n{translator.hexdigest()}\n{fingerprint(level)}" for level in levels()]
+    return [hashlib.sha256(fact.encode()).hexdigest()[:16] for fact in facts]
 
 
 def _compile(path: Path, name: str, read: Callable[[], bytes], progress: Progress) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from importlib.metadata import version
 from pathlib import Path
 
 import wasmtime
 from wasmtime import _bindings as c_api
+
+from rlm_kernel.pyodide.cpu import Level, levels
 
 MIB = 1 << 20
 
@@ -27,7 +28,8 @@ MEMORY_RESERVATION_BYTES = 4 << 30
 
 
 def make_engine(*, threads: bool = False) -> wasmtime.Engine:
-    """An engine that runs what another engine made here has compiled.
+    """An engine that runs what another engine made here has compiled, or one made elsewhere for
+    one of the `levels` of this machine.
 
     A memory stays at one host address however it grows. There is no fuel and there are no epochs:
     running code is stopped by ending its process. With `threads` it compiles on all processors;
@@ -39,6 +41,7 @@ def make_engine(*, threads: bool = False) -> wasmtime.Engine:
     config.wasm_function_references = True
     config.cranelift_opt_level = "speed"
     config.parallel_compilation = threads
+    levels()[0].aim(config)
     # The public classes lack these settings.
     c_api.wasmtime_config_async_stack_size_set(config.ptr(), ASYNC_STACK_BYTES)
     config.max_wasm_stack = WASM_STACK_BYTES
@@ -47,14 +50,8 @@ def make_engine(*, threads: bool = False) -> wasmtime.Engine:
     return wasmtime.Engine(config)
 
 
-def fingerprint() -> str:
+def fingerprint(level: Level) -> str:
     """Names what compiled code depends on besides the module: engine, configuration and CPU."""
-    facts = [version("wasmtime").encode(), Path(__file__).read_bytes(), _cpu().encode()]
-    return hashlib.sha256(b"\0".join(facts)).hexdigest()
-
-
-def _cpu() -> str:
-    # The kernel's list of CPU features: `flags` on x86-64, `Features` on arm64.
-    listed = Path("/proc/cpuinfo").read_text().splitlines()
-    features = {line for line in listed if line.lower().startswith(("flags", "features"))}
-    return "\n".join([platform.machine(), *sorted(features)])
+    sources = [Path(__file__), Path(__file__).with_name("cpu.py")]
+    facts = [version("wasmtime").encode(), *(source.read_bytes() for source in sources)]
+    return hashlib.sha256(b"\0".join([*facts, level.name.encode()])).hexdigest()

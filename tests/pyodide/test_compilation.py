@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import zlib
@@ -16,6 +17,7 @@ from rlm_kernel.errors import CacheError, CompilationError, FetchError, Malforme
 from rlm_kernel.progress import SILENT
 from rlm_kernel.pyodide import release
 from rlm_kernel.pyodide.compilation import load_compiled, load_pyodide
+from rlm_kernel.pyodide.cpu import levels
 from rlm_kernel.pyodide.engine import make_engine
 
 ANSWER = bytes(wasmtime.wat2wasm('(module (func (export "answer") (result i32) (i32.const 42)))'))
@@ -59,6 +61,14 @@ def answer(module: wasmtime.Module, engine: wasmtime.Engine) -> object:
 
 def compiled(cache: Path) -> list[Path]:
     return sorted((cache / "compiled").glob("*.cwasm"))
+
+
+def can_mount() -> bool:
+    command = ["unshare", "--user", "--map-root-user", "--mount", "true"]
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.usefixtures("cache")
@@ -141,8 +151,42 @@ def test_code_that_others_could_have_written_is_refused(cache: Path, name: str) 
 def test_code_of_another_user_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(Reader())
     monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    monkeypatch.setattr("rlm_kernel.cache.SUPERUSER", 4343)
     with pytest.raises(CacheError, match="not to user 4242"):
         load(Reader())
+
+
+def test_code_for_a_lesser_cpu_is_loaded_where_there_is_none_for_this_one(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = levels()
+    assert len(here) > 1 or platform.machine() != "x86_64", "a CPU from before 2009?"
+    read = Reader()
+    for module in ("compilation", "engine"):
+        monkeypatch.setattr(f"rlm_kernel.pyodide.{module}.levels", lambda: here[-1:])
+    load(read)
+    for module in ("compilation", "engine"):
+        monkeypatch.setattr(f"rlm_kernel.pyodide.{module}.levels", lambda: here)
+    engine = make_engine()
+    assert answer(load_compiled(engine, "module", "0" * 64, read), engine) == 42
+    assert read.times == 1
+    assert len(compiled(cache)) == 1
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a user namespace to mount a file system in")
+def test_a_complete_cache_may_be_read_only(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "module.wasm").write_bytes(ANSWER)
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "module.wasm"), str(log)]
+    subprocess.run(command, check=True, timeout=60)
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && "$@"'
+    unshare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, str(cache)]
+    subprocess.run([*unshare, *command], check=True, timeout=60)
+    assert log.read_text() == "read\n"
+    for path in compiled(cache):
+        path.unlink()
+    failed = subprocess.run([*unshare, *command], capture_output=True, text=True, timeout=60)
+    assert "The cache cannot be written and lacks it" in failed.stderr
 
 
 def test_bytes_that_are_no_module_are_refused(cache: Path) -> None:
@@ -177,14 +221,6 @@ def test_of_two_processes_one_compiles(cache: Path, tmp_path: Path) -> None:
         assert [one.wait(60), other.wait(60)] == [0, 0]
     assert log.read_text() == "read\n"
     assert len(compiled(cache)) == 1
-
-
-def can_mount() -> bool:
-    command = ["unshare", "--user", "--map-root-user", "--mount", "true"]
-    try:
-        return subprocess.run(command, capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.skipif(not can_mount(), reason="needs a user namespace to mount a file system in")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ctypes
 import threading
 
-import pytest
 import wasmtime
 
-from rlm_kernel.pyodide import engine
+from rlm_kernel.pyodide.cpu import Level
 from rlm_kernel.pyodide.engine import MIB, WASM_STACK_BYTES, fingerprint, make_engine
 
 
@@ -83,8 +82,7 @@ def test_recursion_traps_only_past_a_deep_stack_and_the_instance_lives_on() -> N
     assert seen == [1_000_000, wasmtime.TrapCode.STACK_OVERFLOW, 10]
 
 
-def test_compiled_code_is_named_by_the_cpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = fingerprint()
-    assert here == fingerprint()
-    monkeypatch.setattr(engine, "_cpu", lambda: "another")
-    assert fingerprint() != here
+def test_compiled_code_is_named_by_the_level_of_the_cpu_too() -> None:
+    here = fingerprint(Level("one"))
+    assert here == fingerprint(Level("one"))
+    assert here != fingerprint(Level("another"))
