@@ -6,10 +6,12 @@ import asyncio
 import json
 import logging
 import struct
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from rlm_kernel.agent.cancellation import unbroken
 from rlm_kernel.agent.channels import (
     AUTHOR,
     Channel,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10.0
 _READY_SECONDS = 30.0
+_GOODBYE_SECONDS = 1.0
 _PING_SECONDS = 20.0
 """So often a quiet connection is asked whether its other end still lives."""
 
@@ -82,7 +85,7 @@ class WebSocketChannels:
         """See `Channels`."""
         if self._reader is not None:
             await cancelled([self._reader])
-        self._socket.close()
+        await unbroken(_hang_up(self._socket))
 
     async def _read(self, deliver: Deliver) -> None:
         while (frame := await self._socket.read_message()) is not None:
@@ -106,12 +109,32 @@ async def _connect(url: str, headers: Mapping[str, str]) -> WebSocketClientConne
         connect_timeout=_CONNECT_SECONDS,
         request_timeout=_READY_SECONDS,
     )
+    connecting = websocket_connect(
+        request, ping_interval=_PING_SECONDS, max_message_size=_MAX_MESSAGE_BYTES
+    )
     try:
-        return await websocket_connect(
-            request, ping_interval=_PING_SECONDS, max_message_size=_MAX_MESSAGE_BYTES
-        )
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        await unbroken(_give_up(connecting))
+        raise
     except (HTTPError, WebSocketError, OSError, TimeoutError) as error:
         raise ManagerUnavailable(f"the session's kernel cannot be reached: {error}") from error
+
+
+async def _give_up(connecting: Awaitable[WebSocketClientConnection]) -> None:
+    """tornado goes on with what nobody waits for: what comes of it is closed."""
+    with suppress(Exception):
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await _hang_up(await connecting)
+
+
+async def _hang_up(socket: WebSocketClientConnection) -> None:
+    """Say goodbye, and wait a moment until the other end has as well."""
+    socket.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            while await socket.read_message() is not None:
+                pass
 
 
 def _message(frame: str | bytes) -> Message:
