@@ -331,12 +331,13 @@ class AgentSettings(Settings):
     )
 
     @property
-    def sole_manager_url(self) -> str:
-        """The URL of the one manager, for those who speak to no other.
+    def sole_manager_url(self) -> str | None:
+        """The URL of the one manager, None where there may be several."""
+        return ManagerLocation.parse(self.manager_url).sole_url
 
-        Raises ConfigurationError where there are several.
-        """
-        url = ManagerLocation.parse(self.manager_url).sole_url
+    def must_name_one_manager(self) -> str:
+        """The URL of the one manager. Raises ConfigurationError where there may be several."""
+        url = self.sole_manager_url
         if url is None:
             raise ConfigurationError(
                 f"WASM_MANAGER_SERVICE_URL is {self.manager_url}: this needs the URL of one manager"

@@ -122,7 +122,11 @@ def create_sidecar_repl_factory(url: str | None = None) -> SidecarREPLFactory:
 
     The managers' secret, where they ask for one, is RLM_KERNEL_TOKEN. Raises ConfigurationError.
     """
-    settings = AgentSettings.from_environment(manager_url=url)
+    return factory_for(AgentSettings.from_environment(manager_url=url))
+
+
+def factory_for(settings: AgentSettings) -> SidecarREPLFactory:
+    """A factory for the managers that the settings say. Raises ConfigurationError."""
     token = settings.token.get_secret_value() if settings.token else None
     managers = managers_at(
         settings.manager_url,
