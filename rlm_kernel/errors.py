@@ -44,6 +44,7 @@ RLMKernelError
 │   │   ├── TooManyTries        of tokens that are none
 │   │   └── NotReady            the server still starts, or closes down
 │   └── ManagerUnavailable      the manager cannot be reached
+│       └── ClaimFailed         no pod with a manager could be claimed of the cluster
 └── AgentError
     ├── ModelError              the language model failed or cannot be reached
     │   ├── ModelUnavailable    it may well answer if asked again
@@ -344,6 +345,12 @@ class ManagerUnavailable(ManagerError):
     """The manager cannot be reached."""
 
     code = "manager_unavailable"
+
+
+class ClaimFailed(ManagerUnavailable):
+    """No pod with a manager could be had of the cluster; the message has what the cluster says."""
+
+    code = "claim_failed"
 
 
 class AgentError(RLMKernelError):

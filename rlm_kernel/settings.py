@@ -299,13 +299,45 @@ class AgentSettings(Settings):
         description="a GGUF file, or a directory of them, to be served locally",
     )
 
-    @property
-    def sole_manager_url(self) -> str:
-        """The URL of the one manager, for those who speak to no other.
+    cluster_url: str = Field(
+        default="https://kubernetes.default.svc",
+        validation_alias="RLM_KERNEL_CLUSTER_URL",
+        description="API server of the cluster whose pods are claimed",
+    )
+    cluster_account: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        validation_alias="RLM_KERNEL_CLUSTER_ACCOUNT",
+        description="folder of the service account that claims them",
+    )
+    claim_sessions: int = Field(
+        default=8,
+        ge=1,
+        validation_alias="RLM_KERNEL_CLAIM_SESSIONS",
+        description="sessions of the agent that share a claimed pod",
+    )
+    claim_patience: float = Field(
+        default=120.0,
+        gt=0,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_CLAIM_PATIENCE",
+        description="seconds that a claimed pod has to become ready",
+    )
+    claim_life: float = Field(
+        default=21600.0,
+        ge=60,
+        allow_inf_nan=False,
+        validation_alias="RLM_KERNEL_CLAIM_LIFE",
+        description="seconds after which a claimed pod ends, whatever is in it",
+    )
 
-        Raises ConfigurationError where there are several.
-        """
-        url = ManagerLocation.parse(self.manager_url).sole_url
+    @property
+    def sole_manager_url(self) -> str | None:
+        """The URL of the one manager, None where there may be several."""
+        return ManagerLocation.parse(self.manager_url).sole_url
+
+    def must_name_one_manager(self) -> str:
+        """The URL of the one manager. Raises ConfigurationError where there may be several."""
+        url = self.sole_manager_url
         if url is None:
             raise ConfigurationError(
                 f"WASM_MANAGER_SERVICE_URL is {self.manager_url}: this needs the URL of one manager"

@@ -110,11 +110,12 @@ def test_managers_are_named_by_themselves_or_by_what_leads_to_them(
     monkeypatch.setenv("WASM_MANAGER_SERVICE_URL", said)
     settings = AgentSettings.from_environment()
     assert settings.manager_url == kept
-    if sole is not None:
-        assert settings.sole_manager_url == sole
-    else:
+    assert settings.sole_manager_url == sole
+    if sole is None:
         with pytest.raises(ConfigurationError, match="this needs the URL of one manager"):
-            _ = settings.sole_manager_url
+            settings.must_name_one_manager()
+    else:
+        assert settings.must_name_one_manager() == sole
 
 
 def test_the_token_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,31 +1,21 @@
-"""One session's kernel, spoken to over its Jupyter channels with jupyter_client."""
+"""One session's kernel, spoken to over its Jupyter channels."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from rlm_kernel.errors import ManagerUnavailable
+from rlm_kernel.agent.channels import Channel, Channels, Message, cancelled
 
-if TYPE_CHECKING:
-    from jupyter_client.asynchronous.client import AsyncKernelClient
-    from jupyter_client.connect import KernelConnectionInfo
-
-Message = dict[str, Any]
 OnMessage = Callable[[str, Message], None]
 OnInput = Callable[[Message], Awaitable[str]]
 
-_READY_SECONDS = 30.0
 _IDLE_SECONDS = 10.0
 _log = logging.getLogger(__name__)
-
-
-class ConnectionLostError(Exception):
-    """The kernel's sockets are gone: its session ended, or the manager did."""
 
 
 @dataclass(slots=True)
@@ -38,47 +28,34 @@ class _Execution:
     answering: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-AUTHOR = "agent"
-"""By which those who watch the session see whose cells they are."""
-
-
 class KernelConnection:
     """A client of a kernel that runs one cell at a time; close it when done.
 
-    `open` makes one. What other clients of the same kernel do is not seen here.
+    `open` and `open_from_afar` make one. What other clients of the same kernel do is not seen here.
     """
 
-    def __init__(self, client: AsyncKernelClient) -> None:
-        self._client = client
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
         self._current: _Execution | None = None
-        self._welcome = asyncio.Event()
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._readers: list[asyncio.Task[None]] = []
+        channels.listen(self._take, self._note_loss)
 
     @classmethod
     async def open(cls, info: Mapping[str, Any]) -> KernelConnection:
-        """Connect to the kernel of a connection file's content.
+        """Connect to the ports of a kernel, as a connection file has them.
 
-        Returns when its output is subscribed to. Raises ManagerUnavailable when it is silent.
+        Raises ManagerUnavailable when it is silent.
         """
-        from jupyter_client.asynchronous.client import AsyncKernelClient
+        from rlm_kernel.agent.zmq_channels import ZMQChannels
 
-        client = AsyncKernelClient()
-        client.session.username = AUTHOR
-        client.load_connection_info(cast("KernelConnectionInfo", dict(info)))
-        connection = cls(client)
-        try:
-            client.start_channels(hb=False)
-            connection._read()
-            async with asyncio.timeout(_READY_SECONDS):
-                await connection._unless_lost(connection._welcome.wait())
-        except (TimeoutError, ConnectionLostError) as error:
-            await connection.close()
-            raise ManagerUnavailable("the session's kernel does not answer") from error
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
+        return cls(await ZMQChannels.open(info))
+
+    @classmethod
+    async def open_from_afar(cls, url: str, headers: Mapping[str, str]) -> KernelConnection:
+        """Connect to a kernel through the WebSocket of its manager. Raises ManagerUnavailable."""
+        from rlm_kernel.agent.websocket_channels import WebSocketChannels
+
+        return cls(await WebSocketChannels.open(url, headers))
 
     async def execute(
         self,
@@ -105,14 +82,11 @@ class KernelConnection:
             "allow_stdin": True,
             "stop_on_error": False,
         }
-        request = self._client.session.msg(
-            "execute_request", content, metadata={"timeout": timeout_s} if timeout_s else {}
-        )
         reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        current = _Execution(request["header"]["msg_id"], on_message, on_input, reply)
-        self._current = current
+        metadata = {"timeout": timeout_s} if timeout_s else {}
+        request_id = self._channels.send("shell", "execute_request", content, metadata)
+        self._current = current = _Execution(request_id, on_message, on_input, reply)
         try:
-            self._client.shell_channel.send(request)
             await self._unless_lost(reply)
             await self._all_output(current)
             return reply.result()
@@ -121,57 +95,32 @@ class KernelConnection:
             raise
         finally:
             self._current = None
-            await _cancel(current.answering)
+            await cancelled(current.answering)
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt in the cell that runs."""
-        self._client.control_channel.send(self._client.session.msg("interrupt_request", {}))
+        self._channels.send("control", "interrupt_request", {})
 
     async def close(self) -> None:
         """Disconnect; the kernel lives on. Idempotent."""
-        await _cancel(self._readers)
-        self._readers.clear()
-        if not self._lost.cancel():
+        await self._channels.close()
+        self._lost.cancel()
+        if not self._lost.cancelled():
             self._lost.exception()  # told to whoever waited, if anyone did
-        self._client.stop_channels()
 
-    def _read(self) -> None:
-        client = self._client
-        monitor = client.shell_channel.socket.get_monitor_socket(_disconnected())
-        for reading in (
-            self._each(client.get_shell_msg, self._on_shell),
-            self._each(client.get_iopub_msg, self._on_iopub),
-            self._each(client.get_stdin_msg, self._on_stdin),
-            self._each(client.get_control_msg, lambda message: None),
-            self._watch(monitor),
-        ):
-            reader = asyncio.create_task(reading)
-            reader.add_done_callback(self._on_reader_end)
-            self._readers.append(reader)
+    def _take(self, channel: Channel, message: Message) -> None:
+        match channel:
+            case "shell":
+                self._on_shell(message)
+            case "iopub":
+                self._on_iopub(message)
+            case "stdin":
+                self._on_stdin(message)
 
-    async def _each(
-        self,
-        receive: Callable[[], Coroutine[Any, Any, Message]],
-        handle: Callable[[Message], None],
-    ) -> None:
-        while True:
-            try:
-                handle(await receive())
-            except ValueError as error:  # a message whose signature or form is wrong
-                _log.warning("a message of the kernel was dropped: %s", error)
-
-    async def _watch(self, monitor: Any) -> None:
-        try:
-            await monitor.recv_multipart()
-            raise ConnectionLostError
-        finally:
-            if self._client.shell_channel.socket is not None:
-                self._client.shell_channel.socket.disable_monitor()
-
-    def _on_reader_end(self, reader: asyncio.Task[None]) -> None:
-        """Without its readers the connection is of no use: whoever waits gets their error."""
-        if not reader.cancelled() and not self._lost.done():
-            self._lost.set_exception(reader.exception() or ConnectionLostError())
+    def _note_loss(self, error: BaseException) -> None:
+        """Whoever waits gets the error."""
+        if not self._lost.done():
+            self._lost.set_exception(error)
 
     def _execution_of(self, message: Message) -> _Execution | None:
         parent = message["parent_header"].get("msg_id")
@@ -183,8 +132,6 @@ class KernelConnection:
             execution.reply.set_result(message)
 
     def _on_iopub(self, message: Message) -> None:
-        if message["msg_type"] == "iopub_welcome":
-            self._welcome.set()
         execution = self._execution_of(message)
         if execution is None:
             return
@@ -207,7 +154,7 @@ class KernelConnection:
             _log.exception("a request of the session could not be answered")
             fault = {"ename": type(error).__name__, "evalue": str(error)}
             value = json.dumps({"error": fault})
-        self._client.input(value)
+        self._channels.send("stdin", "input_reply", {"value": value})
 
     async def _unless_lost(self, wanted: Awaitable[object]) -> None:
         future: asyncio.Future[Any] = asyncio.ensure_future(wanted)
@@ -225,15 +172,3 @@ class KernelConnection:
                 await self._unless_lost(execution.idle.wait())
         except TimeoutError:
             _log.warning("the kernel did not say that the cell's output is complete")
-
-
-def _disconnected() -> int:
-    import zmq
-
-    return int(zmq.EVENT_DISCONNECTED)
-
-
-async def _cancel(tasks: set[asyncio.Task[None]] | list[asyncio.Task[None]]) -> None:
-    for task in list(tasks):
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

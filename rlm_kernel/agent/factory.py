@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rlm_kernel.agent.blocking import run_blocking
 from rlm_kernel.agent.environment import Environment
-from rlm_kernel.agent.managers import Managers, Seat, managers_at
+from rlm_kernel.agent.managers import ClaimOptions, Cluster, Managers, Seat, managers_at
 from rlm_kernel.agent.session import ManagedSession
 from rlm_kernel.agent.shown import ShownText
 from rlm_kernel.errors import SessionExpired, SessionNotFound
@@ -122,6 +122,16 @@ def create_sidecar_repl_factory(url: str | None = None) -> SidecarREPLFactory:
 
     The managers' secret, where they ask for one, is RLM_KERNEL_TOKEN. Raises ConfigurationError.
     """
-    settings = AgentSettings.from_environment(manager_url=url)
+    return factory_for(AgentSettings.from_environment(manager_url=url))
+
+
+def factory_for(settings: AgentSettings) -> SidecarREPLFactory:
+    """A factory for the managers that the settings say. Raises ConfigurationError."""
     token = settings.token.get_secret_value() if settings.token else None
-    return SidecarREPLFactory(settings.manager_url, token)
+    managers = managers_at(
+        settings.manager_url,
+        token,
+        cluster=Cluster(settings.cluster_url, settings.cluster_account),
+        claims=ClaimOptions(settings.claim_sessions, settings.claim_patience, settings.claim_life),
+    )
+    return SidecarREPLFactory(settings.manager_url, token, managers)

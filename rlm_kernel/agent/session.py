@@ -10,10 +10,12 @@ from typing import Any
 
 from rlm_kernel.agent.cancellation import unbroken
 from rlm_kernel.agent.cell import Cell
-from rlm_kernel.agent.connection import ConnectionLostError, KernelConnection
+from rlm_kernel.agent.channels import ConnectionLostError
+from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.environment import CellResult, HostCallFailedError, OnHostCall, OnOutput
 from rlm_kernel.agent.events import OutputKind, RichOutput
+from rlm_kernel.agent.reach import are_within_reach
 from rlm_kernel.errors import AgentError, ManagerError, SessionExpired
 from rlm_kernel.manager.client import ManagerClient
 from rlm_kernel.manager.wire import SessionInfo
@@ -136,7 +138,11 @@ class ManagedSession:
     async def _begin(self) -> None:
         self._session_id = (await self._create()).session_id
         self._connection = await self._client.connection(self._session_id)
-        self._kernel = await KernelConnection.open(self._connection)
+        if await are_within_reach(self._client.base_url, self._connection):
+            self._kernel = await KernelConnection.open(self._connection)
+        else:
+            url, headers = self._client.channels(self._session_id)
+            self._kernel = await KernelConnection.open_from_afar(url, headers)
 
     async def _create(self) -> SessionInfo:
         creating = asyncio.ensure_future(self._client.create_session())

@@ -35,7 +35,7 @@ def manager_url(arguments: argparse.Namespace) -> str:
         return str(arguments.url).rstrip("/")
     settings = read_settings(AgentSettings, arguments)
     if "manager_url" in settings.model_fields_set:
-        return settings.sole_manager_url
+        return settings.must_name_one_manager()
     manager = ManagerSettings.from_environment()
     return _local_url(manager.host, manager.port)
 

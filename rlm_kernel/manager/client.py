@@ -193,6 +193,14 @@ class ManagerClient:
         info: dict[str, Any] = (await self._call("GET", _path(session_id, "connection"))).json()
         return info
 
+    def channels(self, session_id: str) -> tuple[str, dict[str, str]]:
+        """The URL of the WebSocket with the channels of the session's kernel, as Jupyter Server
+        has them, but for its scheme, and the headers that open it."""
+        headers = {
+            name: value for name, value in self._http.headers.items() if name == "authorization"
+        }
+        return f"{self.base_url}/api/kernels/{quote(session_id, safe='')}/channels", headers
+
     async def replay(self, session_id: str) -> dict[str, Any]:
         """What the session last published: `dropped` older messages are gone, `messages` left."""
         kept: dict[str, Any] = (await self._call("GET", _path(session_id, "replay"))).json()

@@ -130,7 +130,8 @@ class ManagerProvisioner(KernelProvisionerBase):
         settings = AgentSettings.from_environment(manager_url=self.manager_url or None)
         token = settings.token
         return ManagerClient(
-            settings.sole_manager_url, token=None if token is None else token.get_secret_value()
+            settings.must_name_one_manager(),
+            token=None if token is None else token.get_secret_value(),
         )
 
     async def _restarted(self, client: ManagerClient) -> bool:

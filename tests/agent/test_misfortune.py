@@ -26,6 +26,7 @@ from rlm_kernel.agent import (
 from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.manager_process import ManagerProcess
+from rlm_kernel.agent.zmq_channels import ZMQChannels
 from rlm_kernel.errors import (
     AgentError,
     ConfigurationError,
@@ -288,7 +289,8 @@ class CutOff:
         if len(self.told) == 2:
             assert self.connection is not None
             # As long as it listens it is attached, and keeps its session.
-            self.connection._client.iopub_channel.socket.unsubscribe(b"")
+            assert isinstance(self.connection._channels, ZMQChannels)
+            self.connection._channels._client.iopub_channel.socket.unsubscribe(b"")
             while await open_sessions(self._manager):  # noqa: ASYNC110 nobody tells of an expiry
                 await asyncio.sleep(0.05)
         return Completion(self._replies[len(self.told) - 1], 1, 1, None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
 
-from rlm_kernel.agent import SidecarREPLFactory
+from rlm_kernel.agent import SidecarREPLFactory, session
 from rlm_kernel.agent.context import pack_context
 from rlm_kernel.agent.environment import CellResult, Environment, HostCallFailedError
 from rlm_kernel.agent.events import OutputKind, RichOutput
@@ -18,6 +18,18 @@ from rlm_kernel.manager.client import ManagerClient
 from tests.agent.conftest import open_sessions
 
 Use = Callable[[Environment], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True, params=["near", "far"])
+def distance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A session's ports are used on its machine, and the manager's WebSocket from another."""
+    if request.param == "far":
+
+        async def never(url: str, connection: Mapping[str, Any]) -> bool:
+            return False
+
+        monkeypatch.setattr(session, "are_within_reach", never)
+    return str(request.param)
 
 
 def ignore(kind: OutputKind, text: str, rich: RichOutput | None = None) -> None:

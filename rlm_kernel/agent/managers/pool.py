@@ -83,6 +83,8 @@ class ManagerPool:
             if None in found:
                 return
             faults |= {url: error for url, error in zip(urls, found, strict=True) if error}
+        if len(faults) == 1:
+            raise NotReady(str(*faults.values()))
         raise NotReady(f"no manager is ready: {reasons(faults) or 'there is none'}")
 
     async def close(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 
 from rlm_kernel.agent.service.models import Models
 from rlm_kernel.agent.service.wire import Readiness as Ready
 from rlm_kernel.errors import ManagerError, NotReady
-from rlm_kernel.manager.client import ManagerClient
 
 _FRESH_SECONDS = 1.0
 _MANAGER_SECONDS = 10.0
@@ -20,9 +20,9 @@ _RETRY_SECONDS = 2
 class Readiness:
     """Proves readiness for all who ask; those who ask within a second share a proof."""
 
-    def __init__(self, models: Models, manager: ManagerClient) -> None:
+    def __init__(self, models: Models, manager_ready: Callable[[], Awaitable[None]]) -> None:
         self._models = models
-        self._manager = manager
+        self._manager_ready = manager_ready
         self._proof: asyncio.Task[str | None] | None = None
         self._proved_at = -math.inf
 
@@ -46,7 +46,7 @@ class Readiness:
     async def _ask_manager(self) -> str | None:
         try:
             async with asyncio.timeout(_MANAGER_SECONDS):
-                await self._manager.ready()
+                await self._manager_ready()
         except TimeoutError:
             return f"the manager does not answer within {_MANAGER_SECONDS:g} s"
         except ManagerError as error:

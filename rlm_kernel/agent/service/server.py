@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from rlm_kernel.agent.factory import SidecarREPLFactory
+from rlm_kernel.agent.factory import factory_for
 from rlm_kernel.agent.models import preload_litellm
 from rlm_kernel.agent.service.application import AgentApplication
 from rlm_kernel.agent.service.handlers.base import Services
@@ -59,10 +59,11 @@ class AgentServer:
         self.models = Models(settings, self.local)
         self.metrics = AgentMetrics(self.models.labels)
         token = _secret(settings.token)
-        factory = SidecarREPLFactory(settings.manager_url, token)
+        self._factory = factory_for(settings)
         secrets = [*secrets_of_environment(), *filter(None, (token, _secret(settings.agent_token)))]
-        self.runs = Runs(factory, settings, self.metrics, Discretion(secrets))
-        self._manager = ManagerClient(settings.manager_url, token=token)
+        self.runs = Runs(self._factory, settings, self.metrics, Discretion(secrets))
+        sole = settings.sole_manager_url
+        self._manager = None if sole is None else ManagerClient(sole, token=token)
         self._traffic = Traffic()
         self._held = HeldBytes(settings.agent_held_bytes)
         connections = Connections(settings.max_connections, self.metrics.connection_closed)
@@ -106,7 +107,9 @@ class AgentServer:
             await asyncio.wait({self._preloading})
         if self.local is not None:
             await self.local.close()
-        await self._manager.close()
+        await self._factory.close()
+        if self._manager is not None:
+            await self._manager.close()
 
     def _watch(self, connections: Connections) -> None:
         watch, runs = self.metrics.watch, self.runs
@@ -130,7 +133,7 @@ class AgentServer:
             models=self.models,
             questions=Questions(self.models, settings),
             runs=self.runs,
-            readiness=Readiness(self.models, self._manager),
+            readiness=Readiness(self.models, self._factory.ready),
             manager=self._manager,
             held=self._held,
             metrics_token=_secret(settings.metrics_token),

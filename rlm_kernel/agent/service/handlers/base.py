@@ -48,7 +48,7 @@ class Services(handler.Reception):
     questions: Questions
     runs: Runs
     readiness: Readiness
-    manager: ManagerClient
+    manager: ManagerClient | None
     held: HeldBytes
     metrics_token: str | None
     stream_bytes: int

@@ -29,19 +29,25 @@ class Scrape(Handler):
 
 
 class ScrapeManager(Scrape):
-    """`/metrics/manager`: in a pod the manager itself listens to nobody else."""
+    """`/metrics/manager`: in a pod the manager itself listens to nobody else.
+
+    Where there are several, each has its own place to be asked.
+    """
 
     operations = by_method(
         GET=Operation(
             "manager_metrics",
             "What the manager counts, for Prometheus",
             {200: {TEXT: None}},
-            (errors.SandboxUnavailable,),
+            (errors.SandboxUnavailable, errors.RouteNotFound),
         )
     )
 
     async def text(self) -> bytes:
+        manager = self.services.manager
+        if manager is None:
+            raise errors.RouteNotFound("there may be several managers: ask them for their counts")
         try:
-            return await self.services.manager.metrics()
+            return await manager.metrics()
         except errors.ManagerError as error:
             raise errors.SandboxUnavailable(f"the manager: {error}") from error
