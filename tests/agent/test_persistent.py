@@ -189,7 +189,7 @@ def test_a_cancelled_question_stops_its_cell_and_keeps_the_session_where_that_en
 def test_after_a_failure_the_next_question_goes_on_where_it_was(
     factory: SidecarREPLFactory,
 ) -> None:
-    script: list[Step] = [code("x = 1"), Failure(500, "out of order"), code("FINAL(x)")]
+    script: list[Step] = [code("x = 1"), Failure(400, "out of order"), code("FINAL(x)")]
     with ScriptedModelServer(script) as server, persistent(server, factory) as rlm:
         with pytest.raises(ModelError):
             rlm.completion("abc", "First?")
