@@ -2,6 +2,7 @@
 
 RLMKernelError
 ├── ConfigurationError          a setting or an argument that cannot work
+│   ├── ContextTooLarge         a context of more bytes than may go into a session
 │   ├── CacheError              a cache directory that cannot be used or trusted
 │   └── PackageError            a package that cannot be preloaded
 │       ├── PackageNotFound     no wheel of it runs in the guest
@@ -46,6 +47,7 @@ RLMKernelError
 │   └── ManagerUnavailable      the manager cannot be reached
 │       └── ClaimFailed         no pod with a manager could be claimed of the cluster
 └── AgentError
+    ├── ConversationBusy        a persistent agent answers one question at a time
     ├── ModelError              the language model failed or cannot be reached
     │   ├── ModelUnavailable    it may well answer if asked again
     │   └── PromptTooLong       it cannot read as much as it was sent
@@ -78,6 +80,19 @@ class ConfigurationError(RLMKernelError):
     """A setting or an argument that cannot work."""
 
     code = "bad_configuration"
+
+
+class ContextTooLarge(ConfigurationError):
+    """A context of more bytes than may go into a session, or than it can hold.
+
+    `limit` is how many bytes a context may have, where that is known.
+    """
+
+    code = "context_too_large"
+
+    def __init__(self, message: str, limit: int | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class CacheError(ConfigurationError):
@@ -359,6 +374,12 @@ class AgentError(RLMKernelError):
     code = "agent_error"
 
 
+class ConversationBusy(AgentError):
+    """A persistent conversation was asked something while it still answers something else."""
+
+    code = "conversation_busy"
+
+
 class ModelError(AgentError):
     """The language model failed or cannot be reached.
 
@@ -465,9 +486,19 @@ class ErrorLimitExceeded(BudgetExceeded):
 
 
 class AnswerMismatch(AgentError):
-    """The answer is not of the type that was asked for, whatever the model was told about it."""
+    """The answer is not of the type that was asked for, whatever the model was told about it.
+
+    `partial_answer` is the text of the last one it gave; `usage` is as in BudgetExceeded.
+    """
 
     code = "answer_mismatch"
+
+    def __init__(
+        self, message: str, partial_answer: str | None = None, usage: object | None = None
+    ) -> None:
+        super().__init__(message)
+        self.partial_answer = partial_answer
+        self.usage = usage
 
 
 def _family(kind: type[RLMKernelError]) -> Iterator[type[RLMKernelError]]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rlm_kernel.agent.budget import Budget
     from rlm_kernel.agent.command import run
-    from rlm_kernel.agent.context import read_context
     from rlm_kernel.agent.costs import CostSummary, ModelCosts
     from rlm_kernel.agent.events import (
         AnswerGiven,
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
         SessionOpened,
         SubCallFinished,
         SubCallStarted,
+        ToolCallFinished,
+        ToolCallStarted,
         TurnStarted,
     )
     from rlm_kernel.agent.factory import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     )
     from rlm_kernel.agent.models import Completion, LiteLLMModel, Message, Model
     from rlm_kernel.agent.repl import RLM_REPL
+    from rlm_kernel.agent.result import RunResult
     from rlm_kernel.agent.setting import RunOptions
     from rlm_kernel.agent.shown import ShownText
     from rlm_kernel.agent.terms import Terms
@@ -64,6 +66,7 @@ __all__ = [
     "RunEvent",
     "RunFailed",
     "RunOptions",
+    "RunResult",
     "RunStarted",
     "SessionOpened",
     "ShownText",
@@ -72,21 +75,22 @@ __all__ = [
     "SubCallFinished",
     "SubCallStarted",
     "Terms",
+    "ToolCallFinished",
+    "ToolCallStarted",
     "TurnStarted",
     "Usage",
     "create_sidecar_repl_factory",
-    "read_context",
     "run",
 ]
 
 _MODULES = {
     "budget": ("Budget",),
     "command": ("run",),
-    "context": ("read_context",),
     "costs": ("CostSummary", "ModelCosts"),
     "factory": ("SidecarREPLEnv", "SidecarREPLFactory", "create_sidecar_repl_factory"),
     "models": ("Completion", "LiteLLMModel", "Message", "Model"),
     "repl": ("RLM_REPL",),
+    "result": ("RunResult",),
     "setting": ("RunOptions",),
     "shown": ("ShownText",),
     "terms": ("Terms",),

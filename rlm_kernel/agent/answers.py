@@ -1,19 +1,25 @@
-"""Answers that a model writes as text: `FINAL(...)` and `FINAL_VAR(...)` outside any code."""
+"""Answers that a model writes as text: `FINAL(...)` and its kin outside any code."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal, cast
 
 from rlm_kernel.agent.fences import syntax_tree
 
 # At the start of a line, after marks of emphasis, quotes or lists, or after a short label.
 _AT_LINE_START = re.compile(
-    r"^[\s>*_`#-]*(?:[A-Za-z][\w ]{0,20}:[\s*_`]*)?(?P<name>FINAL(?:_VAR)?)[ ]?\(", re.MULTILINE
+    r"^[\s>*_`#-]*(?:[A-Za-z][\w ]{0,20}:[\s*_`]*)?(?P<name>FINAL_VAR|FINAL|SUBMIT)[ ]?\(",
+    re.MULTILINE,
 )
-_ANYWHERE = re.compile(r"\b(?P<name>FINAL(?:_VAR)?)[ ]?\(")
+_ANYWHERE = re.compile(r"\b(?P<name>FINAL_VAR|FINAL|SUBMIT)[ ]?\(")
 _PARENTHESES = re.compile(r"[()]")
 _MAX_ENDS_TRIED = 50
+
+
+AnswerFunction = Literal["FINAL", "FINAL_VAR", "SUBMIT"]
+_TAKEN_BY = {"FINAL": "text_final", "FINAL_VAR": "final_var", "SUBMIT": "text_submit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +29,14 @@ class TextAnswer:
     `closed` is false where the text ends before the parenthesis does.
     """
 
-    is_variable: bool
+    function: AnswerFunction
     argument: str
     closed: bool = True
+
+    @property
+    def code(self) -> str:
+        """What has a session work the answer out; see `rlm_kernel.guest.answering`."""
+        return f"_rlm.{_TAKEN_BY[self.function]}({self.argument!r})"
 
 
 def find_text_answer(prose: str, *, anywhere: bool = False) -> TextAnswer | None:
@@ -40,13 +51,14 @@ def find_text_answer(prose: str, *, anywhere: bool = False) -> TextAnswer | None
     while match := pattern.search(prose, at):
         argument = _argument(prose[match.end() :])
         at = match.end() + len(argument)
-        found = TextAnswer(match["name"] == "FINAL_VAR", argument.strip(), at < len(prose))
+        function = cast("AnswerFunction", match["name"])
+        found = TextAnswer(function, argument.strip(), at < len(prose))
     return found
 
 
 def as_text_answer(code: str) -> TextAnswer | None:
     """The answer in a fenced block that holds nothing but FINAL(...) around plain words."""
-    if not code.lstrip().startswith("FINAL") or syntax_tree(code.strip()) is not None:
+    if not code.lstrip().startswith(("FINAL", "SUBMIT")) or syntax_tree(code.strip()) is not None:
         return None
     return find_text_answer(code)
 

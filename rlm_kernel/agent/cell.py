@@ -17,7 +17,7 @@ from rlm_kernel.agent.environment import (
     OnOutput,
 )
 from rlm_kernel.agent.events import OutputKind, RichOutput
-from rlm_kernel.guest.rlm import ANSWER_TYPE
+from rlm_kernel.guest.answering import ANSWER_TYPE
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _OWN_FRAME = re.compile(r"File \S*/rlm_kernel/guest/")
@@ -131,7 +131,7 @@ def _answer(evaluated: dict[str, Any]) -> Answer | None:
     state = evaluated.get("data", {}).get(ANSWER_TYPE, {})
     if not state.get("answered"):
         return None
-    return Answer(str(state["text"]), state["source"])
+    return Answer(str(state["text"]), state["source"], state.get("json"), state.get("problem"))
 
 
 def _plain_text(data: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ from contextlib import ExitStack, aclosing
 from pathlib import Path
 
 from rlm_kernel.agent.connection_file import connection_file
-from rlm_kernel.agent.context import read_context
 from rlm_kernel.agent.events import AnswerGiven, SessionOpened
 from rlm_kernel.agent.repl import RLM_REPL
 from rlm_kernel.agent.starting import options_for, started_models, started_sessions
@@ -26,14 +25,14 @@ def run(
     max_depth: int = 1,
     preload: Sequence[str] = (),
 ) -> int:
-    """Answer `query` about the files, the answer on stdout and each step on stderr.
+    """Answer `query` about the files and folders, the answer on stdout and each step on stderr.
 
     `model` is a litellm name or `local`, which is the default: the model at MODEL_PATH, else the
     pinned one. Without WASM_MANAGER_SERVICE_URL a manager of our own runs meanwhile, with sessions
     that start with the packages `preload`. Returns the
     exit status: 0, or 130 and 143 for SIGINT and SIGTERM. Raises the RLMKernelError classes.
     """
-    text = read_context(context)
+    about = context[0] if len(context) == 1 else list(context)
     settings = AgentSettings.from_environment()
     with StopSignals() as signals, ExitStack() as stack:
         try:
@@ -47,7 +46,7 @@ def run(
                 repl_factory=factory(),
                 options=options_for(model),
             )
-            print(signals.run(_watch(rlm, text, query)), flush=True)
+            print(signals.run(_watch(rlm, about, query)), flush=True)
         except KeyboardInterrupt:
             return signals.exit_status
     return 0

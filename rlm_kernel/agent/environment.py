@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rlm_kernel.agent.answers import TextAnswer
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.events import AnswerSource, OutputKind, RichOutput
 
@@ -29,10 +30,15 @@ class HostCallFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that a cell gave."""
+    """An answer that a cell gave.
+
+    For a value that is no str `json` is it as JSON, or `problem` is why it cannot be.
+    """
 
     text: str
     source: AnswerSource
+    json: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,22 @@ class Environment(Protocol):
     def connection(self) -> Mapping[str, Any]:
         """The Jupyter connection info, with which people can attach."""
 
-    async def load(self, context: ContextFile, *, sub_calls: bool, recursion: bool) -> None:
-        """Define `context` and the functions for the model. Called once, before any code."""
+    async def load(
+        self,
+        context: ContextFile | None,
+        *,
+        sub_calls: bool,
+        recursion: bool,
+        tools: Sequence[Mapping[str, str]] = (),
+        names: Sequence[str] = ("context",),
+        history: ContextFile | None = None,
+    ) -> None:
+        """Define the functions for the model, `context` by each of `names`, and `history`.
+
+        Called before any code, and again for each further question of a conversation; what was
+        loaded before stays, but for the names that are used again. Raises ContextTooLarge for what
+        the session cannot hold.
+        """
 
     async def execute(
         self, code: str, *, timeout_s: float, on_output: OnOutput, on_host_call: OnHostCall
@@ -77,12 +97,24 @@ class Environment(Protocol):
         """
 
     async def take_text_answer(
-        self, argument: str, *, is_variable: bool, timeout_s: float, on_host_call: OnHostCall
+        self, answer: TextAnswer, *, timeout_s: float, on_host_call: OnHostCall
     ) -> CellResult:
-        """Have the session work out the `FINAL(argument)` that the model wrote as text."""
+        """Have the session work out an answer that the model wrote as text."""
+
+    async def suspend(self) -> None:
+        """Stop what runs and let go of the session, which lives on until `close`, or expires."""
+
+    async def resume(self) -> bool:
+        """Be there again after `suspend`, also in another event loop.
+
+        Whether the variables are still there; where they are not, what `load` defined is.
+        """
 
     async def close(self) -> None:
-        """End the session, and whatever runs in it. Idempotent; never raises ManagerError."""
+        """End the session, and whatever runs in it. Idempotent; never raises ManagerError.
+
+        Also possible while it is suspended.
+        """
 
 
 class REPLFactory(Protocol):

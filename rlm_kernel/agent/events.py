@@ -13,6 +13,7 @@ from rlm_kernel.agent.usage import Usage
 
 OutputKind = Literal["stdout", "stderr", "display", "result", "error", "clear"]
 AnswerSource = Literal["FINAL", "FINAL_VAR", "answer", "text", "forced"]
+"""`SUBMIT` counts as `FINAL`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class RunStarted(RunEvent):
     """A run begins: a question to `model` about a context of type `context_type`.
 
     `context_note` tells its size in words. `depth_left` is what is left of `max_depth`. `context`
-    is the context itself, as it goes into the session.
+    is the context itself, as it goes into the session; `tools` have a `name`, `signature` and `doc`
+    each.
     """
 
     model: str
@@ -47,6 +49,7 @@ class RunStarted(RunEvent):
     turns: int
     depth_left: int
     context: ContextFile | None = field(default=None, repr=False, compare=False)
+    tools: tuple[Mapping[str, str], ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,28 @@ class SubCallFinished(RunEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallStarted(RunEvent):
+    """The running code called a tool of the agent's. `call` is unique in the tree.
+
+    `arguments` is how the call would be written, shortened.
+    """
+
+    call: int
+    tool: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallFinished(RunEvent):
+    """A tool returned, `value` shortened, or `error` says why it did not."""
+
+    call: int
+    value: str | None
+    error: str | None
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerUpdated(RunEvent):
     """What the whole tree has taken by now. It follows each model call and each cell."""
 
@@ -222,6 +247,8 @@ Event = (
     | HostCallAnswered
     | SubCallStarted
     | SubCallFinished
+    | ToolCallStarted
+    | ToolCallFinished
     | LedgerUpdated
     | AnswerGiven
     | RunFailed

@@ -81,7 +81,7 @@ class SidecarREPLFactory:
 
 
 async def _open(seat: Seat) -> Environment:
-    return await ManagedSession.open(seat.client(), seat.leave)
+    return await ManagedSession.open(seat.client, seat.leave)
 
 
 class SidecarREPLEnv:

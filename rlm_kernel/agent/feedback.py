@@ -21,6 +21,10 @@ UNSEEN = (
     "You wrote FINAL(...) together with code whose output you had not yet seen, so it was not "
     "taken. If it still is your answer, write FINAL(...) again, without code."
 )
+MISMATCH = (
+    "Your answer was not taken, because it is not of the form that was asked for:\n{problems}\n"
+    "The session and its variables are as they were. Give the answer again in the right form."
+)
 CUT_REPLY = "Your reply was cut off because it was too long. Write shorter replies."
 CUT_BLOCK = "Its last block of code is incomplete and was not run."
 ROLLED_BACK = (
@@ -59,7 +63,10 @@ def describe_blocks(reports: list[BlockReport], blocks: int, timeout_s: float) -
         parts.append(f"{title}\n{_describe(report, timeout_s)}")
     if len(reports) < blocks:
         left = "block was" if blocks - len(reports) == 1 else "blocks were"
-        parts.append(f"The other {blocks - len(reports)} {left} not run, because this one failed.")
+        reason = "failed" if reports[-1].result.error else "gave an answer"
+        parts.append(
+            f"The other {blocks - len(reports)} {left} not run, because this one {reason}."
+        )
     return "\n\n".join(parts)
 
 

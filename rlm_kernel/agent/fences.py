@@ -166,9 +166,10 @@ def syntax_tree(code: str) -> ast.Module | None:
 def is_program(text: str) -> bool:
     """Whether text without a fence is code: it parses, and does more than to name things.
 
-    A lone `FINAL(...)` is left to the search for answers, which can also read it as plain words.
+    A lone `FINAL(...)`, or `SUBMIT(...)`, is left to the search for answers, which can also read
+    it as plain words.
     """
     tree = syntax_tree(text.strip())
-    if tree is None or (len(tree.body) == 1 and text.lstrip().startswith("FINAL")):
+    if tree is None or (len(tree.body) == 1 and text.lstrip().startswith(("FINAL", "SUBMIT"))):
         return False
     return any(isinstance(node, _DOES_SOMETHING) for node in ast.walk(tree))

@@ -39,9 +39,17 @@ class HostFunctions:
                 return await self._delegate(self._child_run, task, context)
         raise HostCallFailedError("NotAvailable", f"there is no function {name} with {set(args)}")
 
-    async def _query(self, function: str, prompt: str, model_name: str | None) -> str:
-        model = self._model(model_name)
+    async def summarise(self, model: Model, prompt: str) -> str:
+        """The model's reply to a question of the run's own. Raises ModelError."""
+        try:
+            return await self._ask_model("summarise", model, prompt)
+        except HostCallFailedError as failure:
+            raise ModelError(failure.evalue) from failure
 
+    async def _query(self, function: str, prompt: str, model_name: str | None) -> str:
+        return await self._ask_model(function, self._model(model_name), prompt)
+
+    async def _ask_model(self, function: str, model: Model, prompt: str) -> str:
         async def ask() -> str:
             reply = await self._setting.complete(self._run, model, [Message("user", prompt)])
             return reply.text

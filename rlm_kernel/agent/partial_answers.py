@@ -45,5 +45,5 @@ class PartialAnswers:
         reply = without_thoughts(event.text).strip()
         self._replies[event.run] = reply[-LONGEST:]
         claim = find_text_answer(parse_reply(reply).prose) if "FINAL(" in reply else None
-        if claim is not None and not claim.is_variable:
+        if claim is not None and claim.function == "FINAL":
             self._claims[event.run] = (event.turn, claim.argument[-LONGEST:])

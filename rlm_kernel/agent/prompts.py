@@ -8,7 +8,12 @@ which it then uses only where the question spells out the call.
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rlm_kernel.agent.context import ContextFile
 
 Size = Literal["large", "small"]
 
@@ -23,10 +28,11 @@ need to see. Variables, functions and imports stay from turn to turn. There is n
 
 In the session there are:
 - `context`: the data. Look at its type, its size and a sample before you rely on its form.
-{sub_calls}\
+{earlier}{sub_calls}{tools}\
 - `SHOW_VARS()`: the variables you have so far.
 - `FINAL(value)` and `FINAL_VAR("name")`: give a value, or the value of a variable, as the \
-answer. Setting `answer["content"]` and then `answer["ready"] = True` does the same.
+answer. `SUBMIT(value)` or `SUBMIT(name=value, ...)`, and setting `answer["content"]` and then \
+`answer["ready"] = True`, do the same.
 
 Let code do what code does exactly: searching, counting, sorting, comparing. {division}Keep \
 intermediate results in variables and check them. When you know the answer, and not before your \
@@ -44,6 +50,17 @@ order. In the place of one that failed stands an `LLMQueryError`.
 _LARGE_RECURSION = """\
 - `rlm_query(task, context=data)`: has another agent, that works as you do, do `task` on `data`; \
 returns its answer as a str. For parts that are themselves too long for `llm_query`.
+"""
+
+_LARGE_EARLIER = """\
+- `history`: a list of the earlier questions of this conversation, each a dict with "query" and \
+"answer". Each question may bring data of its own: `context` is the newest, and `context_0`, \
+`context_1` and so on are all there were, in order.
+"""
+
+_TOOL_ERROR = """\
+- `ToolError`: what the functions above raise when they fail; one that fails with ValueError, say, \
+is caught by `except ValueError` too.
 """
 
 _LARGE_DIVISION = """\
@@ -80,28 +97,106 @@ print(word, "occurs", count, "times")
 User: Output: the occurs 512 times
 You: FINAL(the occurs 512 times)"""
 
+_SMALL_TOOLS = """
+
+These functions are defined already, call them in your code where they help:
+"""
+
 _LARGE_QUESTION = """\
-`context` is a {kind}: {note}.
+{what}
 
 Question: {query}"""
 
 _SMALL_QUESTION = """\
-`context` is a {kind}: {note}.
+{what}
 
 Write Python code that prints the answer to this question:
 {query}"""
 
+_CONTEXT = "`context` is a {kind}: {note}."
+_DOCUMENTS = """\
+`context` is a read-only dict of files, path -> text (bytes where a file is not UTF-8). Each is \
+read when you ask for it: `context[path]`, or `for path, text in context.items()`. \
+`context.size(path)` is its size in bytes, `context.open(path)` opens it to read line by line. \
+It has {note}."""
+_SAME_CONTEXT = "`context` is what it was."
+_LOST = """\
+The session in which you worked is gone, and with it all variables, functions and imports of \
+yours. You have a new one, into which the data and `history` are loaded again."""
 
-def system_prompt(size: Size = "large", *, sub_calls: bool = True, recursion: bool = False) -> str:
-    """How to work in a session. `sub_calls` and `recursion` tell whether its functions for them
-    are there."""
+_TYPED = """
+
+The answer must be a value of this JSON schema, and not a sentence. Give it as a Python value \
+(dict, list, str, int, float, bool or None): {example}
+```json
+{schema}
+```"""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a session offers beside the context and the ways to answer.
+
+    `sub_calls` and `recursion` tell whether its functions for them are there; `history` and the
+    contexts by number are there where it is `persistent`.
+    """
+
+    sub_calls: bool = True
+    recursion: bool = False
+    persistent: bool = False
+    tools: tuple[Mapping[str, str], ...] = ()
+
+
+def system_prompt(size: Size, abilities: Abilities, own: str | None = None) -> str:
+    """How to work in a session. `own` is a text to use instead; only the tools are added to it."""
+    tools = "".join(map(_tool, abilities.tools))
+    if own is not None:
+        return f"{own}\n\n{tools}".rstrip() if tools else own
     if size == "small":
-        return _SMALL
-    functions = (_LARGE_SUB_CALLS if sub_calls else "") + (_LARGE_RECURSION if recursion else "")
-    return _LARGE.format(sub_calls=functions, division=_LARGE_DIVISION if sub_calls else "")
+        return _SMALL + (f"{_SMALL_TOOLS}{tools}".rstrip() if tools else "")
+    return _LARGE.format(
+        earlier=_LARGE_EARLIER if abilities.persistent else "",
+        sub_calls=(_LARGE_SUB_CALLS if abilities.sub_calls else "")
+        + (_LARGE_RECURSION if abilities.recursion else ""),
+        tools=f"{tools}{_TOOL_ERROR}" if tools else "",
+        division=_LARGE_DIVISION if abilities.sub_calls else "",
+    )
 
 
-def question(query: str, kind: str, note: str, *, size: Size = "large") -> str:
-    """The first message: the question, and what `context` is (`kind` is its type)."""
+def question(
+    query: str,
+    context: ContextFile | None,
+    *,
+    size: Size = "large",
+    schema: Mapping[str, Any] | None = None,
+    lost: bool = False,
+) -> str:
+    """A question, and what `context` is; None where that is the one of the question before.
+
+    `schema` is the JSON schema of the answer. `lost` says that the session had to be replaced.
+    """
     template = _SMALL_QUESTION if size == "small" else _LARGE_QUESTION
-    return template.format(kind=kind, note=note, query=query)
+    told = template.format(what=_described(context), query=query)
+    if schema is not None:
+        told += _TYPED.format(example=_example(schema), schema=json.dumps(schema, indent=1))
+    return f"{_LOST}\n\n{told}" if lost else told
+
+
+def _described(context: ContextFile | None) -> str:
+    if context is None:
+        return _SAME_CONTEXT
+    if context.form == "files":
+        return _DOCUMENTS.format(note=context.note)
+    return _CONTEXT.format(kind=context.type_name, note=context.note)
+
+
+def _example(schema: Mapping[str, Any]) -> str:
+    if schema.get("type") != "object":
+        return "`FINAL(value)`."
+    names = [f"{name!r}: ..." for name in schema.get("properties", {})][:8]
+    return f"`FINAL({{{', '.join(names)}}})`."
+
+
+def _tool(tool: Mapping[str, str]) -> str:
+    doc = tool["doc"].replace("\n", "\n  ")
+    return f"- `{tool['name']}{tool['signature']}`" + (f": {doc}\n" if doc else "\n")

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
 
+from rlm_kernel.agent.answer_type import AnswerType
 from rlm_kernel.agent.blocking import run_blocking
 from rlm_kernel.agent.cancellation import unbroken
-from rlm_kernel.agent.context import pack_context
+from rlm_kernel.agent.context import ContextFile, pack_context
+from rlm_kernel.agent.conversation import Conversation
 from rlm_kernel.agent.costs import CostRecord, CostSummary
 from rlm_kernel.agent.environment import REPLFactory
 from rlm_kernel.agent.events import AnswerGiven, Event
 from rlm_kernel.agent.loop import Run
 from rlm_kernel.agent.models import LiteLLMModel, Model
+from rlm_kernel.agent.result import RunResult
 from rlm_kernel.agent.setting import RunOptions, Setting
+from rlm_kernel.agent.tools import Toolbox, Tools
+
+Value = TypeVar("Value")
 
 
 class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
@@ -25,7 +34,13 @@ class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
     see `RunOptions`; they overrule those of `options`. `enable_logging` shows each step on stderr.
     `repl_factory` makes the sessions: by default on the manager at WASM_MANAGER_SERVICE_URL.
 
-    Runs may overlap: each has its own session.
+    `tools` are functions of yours, a dict by name or a list, that the code may call: they run here,
+    take and give plain data, and may be asynchronous. `answer_type` is what answers have to be,
+    unless a call says otherwise; see `acompletion`.
+
+    Runs may overlap: each has its own session. With `persistent` there is one session instead for
+    one question after the other: variables and the conversation last until `close`, or the end of
+    a `with` or `async with` block.
     """
 
     def __init__(
@@ -38,6 +53,9 @@ class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
         repl_factory: REPLFactory | None = None,
         *,
         options: RunOptions | None = None,
+        tools: Tools | None = None,
+        answer_type: Any = None,
+        persistent: bool = False,
     ) -> None:
         self._model = _model(model)
         self._recursive_model = _model(model if recursive_model is None else recursive_model)
@@ -47,6 +65,9 @@ class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
             max_iterations=options.max_iterations if max_iterations is None else max_iterations,
             max_depth=options.max_depth if max_depth is None else max_depth,
         )
+        self._tools = Toolbox.of(tools)
+        self._answer_type = None if answer_type is None else AnswerType.of(answer_type)
+        self._conversation = Conversation(persistent=True) if persistent else None
         self._log = _step_printer() if enable_logging else None
         self._factory = repl_factory or _default_factory()
         self._costs = CostRecord()
@@ -64,26 +85,69 @@ class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
         held.append(getattr(self._factory, "token", None))
         return frozenset(each for each in held if each)
 
-    def completion(self, context: object = "", query: str = "") -> str:
-        """The answer to `query` about `context`; blocks, also inside a running event loop.
+    @overload
+    def completion(self, context: object = "", query: str = "") -> str: ...
+    @overload
+    def completion(
+        self, context: object = "", query: str = "", *, answer_type: type[Value]
+    ) -> Value: ...
+    @overload
+    def completion(self, context: object = "", query: str = "", *, answer_type: Any) -> Any: ...
 
-        `context` is a str, bytes, or plain data (None, numbers, lists, tuples, sets, dicts).
-        Raises ModelError, ManagerError, AgentError; ConfigurationError for a context of another
-        kind.
+    def completion(self, context: object = "", query: str = "", *, answer_type: Any = None) -> Any:
+        """As `acompletion`; blocks, also inside a running event loop."""
+        return run_blocking(self.acompletion(context, query, answer_type=answer_type))
+
+    @overload
+    async def acompletion(self, context: object = "", query: str = "") -> str: ...
+    @overload
+    async def acompletion(
+        self, context: object = "", query: str = "", *, answer_type: type[Value]
+    ) -> Value: ...
+    @overload
+    async def acompletion(
+        self, context: object = "", query: str = "", *, answer_type: Any
+    ) -> Any: ...
+
+    async def acompletion(
+        self, context: object = "", query: str = "", *, answer_type: Any = None
+    ) -> Any:
+        """The answer to `query` about `context`.
+
+        `context` is a str, bytes, plain data (None, numbers, lists, tuples, sets, dicts), or files:
+        a pathlib.Path of a file or a folder, or a list of them. In a persistent session an empty
+        str is no new context: the question is about the one before.
+
+        The answer is a str. With an `answer_type`, a type that pydantic knows, a model class for
+        instance, it is a value of that; with a dict, which is a JSON schema, it is plain data that
+        fits. An answer that does not fit is told to the model, which may try again.
+
+        A cancellation stops the running code. Raises ModelError, ManagerError, AgentError;
+        ConfigurationError for a context or a type of another kind, and ContextTooLarge.
         """
-        return run_blocking(self.acompletion(context, query))
+        return (await self.arun(context, query, answer_type=answer_type)).value
 
-    async def acompletion(self, context: object = "", query: str = "") -> str:
-        """As `completion`. A cancellation stops the running code and deletes the session."""
-        return (await self._run(context, query, lambda event: None)).text
+    def run(self, context: object = "", query: str = "", *, answer_type: Any = None) -> RunResult:
+        """As `arun`; blocks, also inside a running event loop."""
+        return run_blocking(self.arun(context, query, answer_type=answer_type))
 
-    async def astream(self, context: object = "", query: str = "") -> AsyncGenerator[Event, None]:
+    async def arun(
+        self, context: object = "", query: str = "", *, answer_type: Any = None
+    ) -> RunResult:
+        """As `acompletion`, with what is known of the answer beside it."""
+        began = time.monotonic()
+        answer = await self._run(context, query, answer_type, lambda event: None)
+        return RunResult.of(answer, self._model.name, query, time.monotonic() - began)
+
+    async def astream(
+        self, context: object = "", query: str = "", *, answer_type: Any = None
+    ) -> AsyncGenerator[Event, None]:
         """The run's events as they happen, `AnswerGiven` of run "0" the last.
 
         Closing the generator early ends the run as a cancellation does.
         """
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        run = asyncio.create_task(self._run(context, query, events.put_nowait))
+        run = asyncio.create_task(self._run(context, query, answer_type, events.put_nowait))
         run.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while (event := await events.get()) is not None:
@@ -98,11 +162,50 @@ class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
         return self._costs.summary()
 
     def reset(self) -> None:
-        """Forget the costs and the last answer."""
+        """Forget the costs, the last answer, and the conversation, whose session ends."""
         self._costs.clear()
         self._last_answer = None
+        self.close()
 
-    async def _run(self, context: object, query: str, emit: Callable[[Event], None]) -> AnswerGiven:
+    def close(self) -> None:
+        """As `aclose`; blocks, also inside a running event loop."""
+        if self._conversation is not None:
+            run_blocking(self._conversation.close())
+
+    async def aclose(self) -> None:
+        """End the session of a persistent conversation; a further question begins a new one.
+
+        Idempotent. Raises ConversationBusy while a question is being answered.
+        """
+        if self._conversation is not None:
+            await self._conversation.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await unbroken(self.aclose())
+
+    async def _run(
+        self, context: object, query: str, answer_type: Any, emit: Callable[[Event], None]
+    ) -> AnswerGiven:
+        wanted = self._answer_type if answer_type is None else AnswerType.of(answer_type)
         setting = Setting(
             self._model,
             self._recursive_model,
@@ -110,11 +213,18 @@ class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
             self._factory,
             self._costs,
             emit if self._log is None else _both(self._log, emit),
+            self._tools,
         )
-        run = Run("0", setting, self._model, self._options.max_depth)
-        packed = await asyncio.to_thread(pack_context, context)
-        self._last_answer = await run.answer(packed, query)
+        run = Run("0", setting, self._model, self._options.max_depth, self._conversation)
+        packed = await self._packed(context)
+        self._last_answer = await run.answer(packed, query, wanted)
         return self._last_answer
+
+    async def _packed(self, context: object) -> ContextFile | None:
+        goes_on = self._conversation is not None and self._conversation.context is not None
+        if goes_on and isinstance(context, str) and not context:
+            return None
+        return await asyncio.to_thread(pack_context, context, self._options.context_limit)
 
 
 def _model(model: str | Model) -> Model:

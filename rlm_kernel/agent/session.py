@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from rlm_kernel.agent.answers import TextAnswer
 from rlm_kernel.agent.cancellation import unbroken
 from rlm_kernel.agent.cell import Cell
 from rlm_kernel.agent.channels import ConnectionLostError
@@ -16,38 +17,58 @@ from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.environment import CellResult, HostCallFailedError, OnHostCall, OnOutput
 from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.agent.reach import are_within_reach
-from rlm_kernel.errors import AgentError, ManagerError, SessionExpired
+from rlm_kernel.errors import (
+    AgentError,
+    BodyTooLarge,
+    ContextTooLarge,
+    ManagerError,
+    SessionExpired,
+    SessionNotFound,
+)
 from rlm_kernel.manager.client import ManagerClient
 from rlm_kernel.manager.wire import SessionInfo
 
+Connect = Callable[[], ManagerClient]
 Leave = Callable[[], Awaitable[None]]
 
-_CONTEXT_PATH = "/tmp/rlm/context"
+_FOLDER = "/tmp/rlm"
 _SETUP_SECONDS = 300.0
 _PROBE_SECONDS = 60.0
+_STOP_SECONDS = 5.0
 _GIVE_UP_SECONDS = 1.0
 _CLOSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """Files that go into the session at these paths, and the code that reads them."""
+
+    files: Mapping[str, ContextFile]
+    code: str
 
 
 class ManagedSession:
     """An `Environment`; `open` makes one. It owns its client and its session, and ends both.
 
-    `leave` is called once its session is over.
+    `connect` makes a client of the manager, `leave` is called once its session is over.
     """
 
-    def __init__(self, client: ManagerClient, leave: Leave | None = None) -> None:
-        self._client = client
+    def __init__(self, connect: Connect, leave: Leave | None = None) -> None:
+        self._connect = connect
+        self._client = connect()
         self._leave = leave
         self._session_id = ""
         self._connection: Mapping[str, Any] = {}
         self._kernel: KernelConnection | None = None
-        self._loaded: tuple[ContextFile, str] | None = None
+        self._loads: list[_Load] = []
+        self._running = False
+        self._suspended = False
         self._closed = False
 
     @classmethod
-    async def open(cls, client: ManagerClient, leave: Leave | None = None) -> ManagedSession:
+    async def open(cls, connect: Connect, leave: Leave | None = None) -> ManagedSession:
         """A new session of the client's manager. Raises ManagerError; then nothing is left open."""
-        session = cls(client, leave)
+        session = cls(connect, leave)
         try:
             await session._begin()
         except BaseException:
@@ -65,50 +86,65 @@ class ManagedSession:
         """The Jupyter connection info, with the key."""
         return self._connection
 
-    async def load(self, context: ContextFile, *, sub_calls: bool, recursion: bool) -> None:
+    async def load(
+        self,
+        context: ContextFile | None,
+        *,
+        sub_calls: bool,
+        recursion: bool,
+        tools: Sequence[Mapping[str, str]] = (),
+        names: Sequence[str] = ("context",),
+        history: ContextFile | None = None,
+    ) -> None:
         """Define `context` and the model's functions. Raises AgentError where that fails."""
+        named = ((context, tuple(names)), (history, ("history",)))
+        files = [
+            (f"{_FOLDER}/{variables[-1]}", file, variables) for file, variables in named if file
+        ]
+        arguments = [(path, file.form, variables) for path, file, variables in files]
         code = (
             "from rlm_kernel.guest import rlm as _setup\n"
-            f"_setup.install(get_ipython(), {_CONTEXT_PATH!r}, {context.form!r}, "
-            f"sub_calls={sub_calls}, recursion={recursion})"
+            f"_setup.install(get_ipython(), {arguments!r}, "
+            f"sub_calls={sub_calls}, recursion={recursion}, tools={[*map(dict, tools)]!r})"
         )
-        self._loaded = (context, code)
-        await self._load()
+        load = _Load({path: file for path, file, _ in files}, code)
+        await self._load(load)
+        self._loads.append(load)
 
     async def execute(
         self, code: str, *, timeout_s: float, on_output: OnOutput, on_host_call: OnHostCall
     ) -> CellResult:
         """Run a cell; see `Environment`."""
         cell = Cell(self._open_kernel, on_output, on_host_call)
+        self._running = True
         try:
             result = await cell.run(code, timeout_s)
+            self._running = False
             if result.state != "lost" and not await self._is_furnished(cell):
                 result = replace(result, state="lost")
         except ConnectionLostError:
             return await self._after_loss(cell)
         if result.state == "lost":
-            await self._load()
+            await self._load_again()
         return result
 
     async def take_text_answer(
-        self, argument: str, *, is_variable: bool, timeout_s: float, on_host_call: OnHostCall
+        self, answer: TextAnswer, *, timeout_s: float, on_host_call: OnHostCall
     ) -> CellResult:
         """Have the session work out a textual answer; see `Environment`."""
-        function = "final_var" if is_variable else "text_final"
         return await self.execute(
-            f"_rlm.{function}({argument!r})",
+            answer.code,
             timeout_s=timeout_s,
             on_output=_ignore,
             on_host_call=on_host_call,
         )
 
-    async def prepare(self, files: Mapping[str, bytes], code: str) -> CellResult:
+    async def prepare(self, files: Mapping[str, ContextFile], code: str) -> CellResult:
         """Write files, by path, then run code that is no part of the session's history.
 
         Raises ManagerError, SessionExpired among them: the session is then of no use any more.
         """
-        for path, data in files.items():
-            await self._client.put_file(self._session_id, path, data)
+        await self._send(files)
         cell = Cell(self._open_kernel, _ignore, _refuse)
         try:
             return await cell.run(code, _SETUP_SECONDS, store_history=False)
@@ -122,6 +158,24 @@ class ManagedSession:
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt in the cell that runs."""
         self._open_kernel.interrupt()
+
+    async def suspend(self) -> None:
+        """Stop what runs and disconnect; the session lives on. Idempotent."""
+        if not (self._suspended or self._closed):
+            self._suspended = True
+            await unbroken(self._let_go())
+
+    async def resume(self) -> bool:
+        """Connect again; see `Environment`. Raises ManagerError."""
+        self._client, self._suspended = self._connect(), False
+        try:
+            kept = await self._reconnect()
+            if not kept:
+                await self._load_again()
+            return kept
+        except BaseException:
+            await self.suspend()
+            raise
 
     async def close(self) -> None:
         """Disconnect and delete the session, which ends what runs in it. Idempotent."""
@@ -144,6 +198,16 @@ class ManagedSession:
             url, headers = self._client.channels(self._session_id)
             self._kernel = await KernelConnection.open_from_afar(url, headers)
 
+    async def _reconnect(self) -> bool:
+        """Whether the session is still as it was."""
+        try:
+            self._connection = await self._client.connection(self._session_id)
+            self._kernel = await KernelConnection.open(self._connection)
+            return await self._probe()
+        except (SessionExpired, SessionNotFound):
+            await self._begin()
+            return False
+
     async def _create(self) -> SessionInfo:
         creating = asyncio.ensure_future(self._client.create_session())
         try:
@@ -162,33 +226,47 @@ class ManagedSession:
         with suppress(ManagerError, asyncio.CancelledError):
             self._session_id = (await creating).session_id
 
-    async def _load(self) -> None:
-        if self._loaded is None:
+    async def _load(self, load: _Load) -> None:
+        result = await self.prepare(load.files, load.code)
+        if result.error is None:
             return
-        context, code = self._loaded
-        await self._client.put_file(self._session_id, _CONTEXT_PATH, context.data)
-        cell = Cell(self._open_kernel, _ignore, _refuse)
+        ename, evalue = result.error
+        if ename == "MemoryError":
+            raise ContextTooLarge("the context does not fit into the session's memory")
+        raise AgentError(f"the context could not be loaded into the session: {ename}: {evalue}")
+
+    async def _send(self, files: Mapping[str, ContextFile]) -> None:
+        client, session = self._client, self._session_id
         try:
-            result = await cell.run(code, _SETUP_SECONDS, store_history=False)
-        except ConnectionLostError:
-            result = await self._after_loss(cell, reopen=False)
-        if result.error is not None:
-            ename, evalue = result.error
-            raise AgentError(f"the context could not be loaded into the session: {ename}: {evalue}")
+            for path, file in files.items():
+                if file.form == "files":
+                    await client.write_folder(session, path, file.stream())
+                else:
+                    await client.put_file(session, path, file.stream())
+        except BodyTooLarge as error:
+            raise ContextTooLarge(f"the manager does not take the context: {error}") from error
+
+    async def _load_again(self) -> None:
+        for load in self._loads:
+            await self._load(load)
 
     async def _is_furnished(self, cell: Cell) -> bool:
         """Whether the session still is as it was loaded.
 
         People may have restarted it, and the copy that it went back to may be from before.
         """
-        if cell.is_furnished is not None or self._loaded is None:
+        if cell.is_furnished is not None or not self._loads:
             return cell.is_furnished is not False
+        return await self._probe()
+
+    async def _probe(self) -> bool:
         probe = Cell(self._open_kernel, _ignore, _refuse)
         await probe.run("", _PROBE_SECONDS, store_history=False)
         return probe.is_furnished is True
 
     async def _after_loss(self, cell: Cell, *, reopen: bool = True) -> CellResult:
         """What to tell of a cell whose kernel hung up; raises what the manager says of it."""
+        self._running = False
         try:
             await self._client.session(self._session_id)
         except SessionExpired as error:
@@ -196,7 +274,7 @@ class ManagedSession:
                 raise
             await self._disconnect()
             await self._begin()
-            await self._load()
+            await self._load_again()
             return cell.result(error=(type(error).__name__, str(error)), state="lost")
         raise ManagerError("the session lives, but its kernel hung up")
 
@@ -205,13 +283,34 @@ class ManagedSession:
             await self._kernel.close()
             self._kernel = None
 
+    async def _let_go(self) -> None:
+        try:
+            if self._running:
+                await self._stop()
+        finally:
+            self._running = False
+            await self._disconnect()
+            await self._client.close()
+
+    async def _stop(self) -> None:
+        """End the cell that runs; one that does not end by itself takes the variables with it."""
+        client, session = self._client, self._session_id
+        with suppress(ManagerError):
+            await client.interrupt(session)
+            try:
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await client.execute(session, "")
+            except TimeoutError:
+                await client.restart(session)
+
     async def _end(self) -> None:
         await self._disconnect()
+        client = self._connect() if self._suspended else self._client
         with suppress(ManagerError, TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 if self._session_id:
-                    await self._client.delete_session(self._session_id)
-        await self._client.close()
+                    await client.delete_session(self._session_id)
+        await client.close()
         if self._leave is not None:
             await self._leave()
 

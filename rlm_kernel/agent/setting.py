@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rlm_kernel.agent.budget import Budget
+from rlm_kernel.agent.compaction import Compaction
 from rlm_kernel.agent.costs import CostRecord
 from rlm_kernel.agent.environment import REPLFactory
 from rlm_kernel.agent.events import Event, LedgerUpdated
@@ -19,6 +20,7 @@ from rlm_kernel.agent.partial_answers import PartialAnswers
 from rlm_kernel.agent.retrying import pause_before_retry
 from rlm_kernel.agent.root_task import RootTask
 from rlm_kernel.agent.terms import terms_of
+from rlm_kernel.agent.tools import Toolbox
 from rlm_kernel.agent.usage import Usage
 from rlm_kernel.errors import BudgetExceeded, ConfigurationError, ModelError
 
@@ -31,10 +33,12 @@ class RunOptions:
     works alone; 1, its code may ask models; from 2, its code may start runs that are one less deep.
     `cell_timeout_s`: seconds that one block of code may take, its sub-calls included.
     `output_limit`: characters of a block's output that the model sees. `history_limit`: characters
-    of the conversation beyond which the oldest turns are left out. `max_output_tokens`: the longest
-    reply. `parallel_calls`: model calls of the whole tree at one time, and child runs of one depth.
-    `retries`: how often a model call is made again that failed for a reason which may pass.
-    `prompts`: wordings for large or for small models. `budget`: what the whole tree may take.
+    of the conversation beyond which the oldest turns are left out, or summarised by the model
+    (`compaction`). `max_output_tokens`: the longest reply. `parallel_calls`: model calls of the
+    whole tree at one time, and child runs of one depth. `retries`: how often a model call is made
+    again that failed for a reason which may pass. `prompts`: wordings for large or for small
+    models; `system_prompt`: a text of your own instead. `context_limit`: bytes that a context may
+    have. `budget`: what the whole tree may take.
     """
 
     max_iterations: int = 20
@@ -46,6 +50,9 @@ class RunOptions:
     parallel_calls: int = 64
     retries: int = 2
     prompts: Literal["large", "small"] = "large"
+    system_prompt: str | None = None
+    compaction: Compaction = "leave_out"
+    context_limit: int = 256 << 20
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
@@ -71,6 +78,7 @@ class Setting:
     factory: REPLFactory
     costs: CostRecord
     on_event: Callable[[Event], None]
+    tools: Toolbox = field(default_factory=Toolbox)
     root: RootTask = field(init=False)
     _ledger: Ledger = field(init=False)
     _partial_answers: PartialAnswers = field(init=False, default_factory=PartialAnswers)

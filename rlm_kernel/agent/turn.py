@@ -36,7 +36,7 @@ _WATCHED_ENOUGH = "[the rest of this output is not shown here]\n"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An answer, or else what to tell the model."""
+    """An answer, and what else there is to tell the model."""
 
     answer: Answer | None
     feedback: str = ""
@@ -58,25 +58,24 @@ class Turn:
         """Do what the reply says: its code first, in order, then the answer it gives as text."""
         plan = _Plan.of(completion)
         reports = await self._run_blocks(plan.blocks)
-        if reports and reports[-1].result.answer is not None:
-            return Outcome(reports[-1].result.answer)
         notes = [*plan.notes]
         if reports:
             seconds = self._setting.options.cell_timeout_s
             notes.insert(0, describe_blocks(reports, len(plan.blocks), seconds))
+        if reports and reports[-1].result.answer is not None:
+            return Outcome(reports[-1].result.answer, "\n\n".join(notes))
         failed = bool(reports) and reports[-1].result.error is not None
         if plan.text_answer is not None and not failed:
             outcome = await self._take_text(plan.text_answer, code_ran=bool(reports))
             if outcome.answer is not None:
-                return outcome
+                return Outcome(outcome.answer, "\n\n".join(notes))
             notes.append(outcome.feedback)
         return Outcome(None, "\n\n".join(notes or [describe_missing_code(plan.reply)]))
 
     async def evaluate(self, answer: TextAnswer) -> CellResult:
         """Have the session work out an answer that stood in the text."""
         return await self._environment.take_text_answer(
-            answer.argument,
-            is_variable=answer.is_variable,
+            answer,
             timeout_s=self._setting.options.cell_timeout_s,
             on_host_call=self._calls,
         )

@@ -8,7 +8,12 @@ from pathlib import Path
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--context", nargs="+", type=Path, required=True, metavar="FILE", help="what it is about"
+        "--context",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="what it is about: files and folders",
     )
     parser.add_argument("--query", required=True, metavar="TEXT", help="the question")
     parser.add_argument("--model", help="a litellm name, or 'local' ($MODEL_PATH, else local)")

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from rlm_kernel.guest.answering import Answered
 from rlm_kernel.guest.host import HostCallError, call
-from rlm_kernel.guest.rlm import Answered, load
+from rlm_kernel.guest.rlm import load
 
 REPORT_PATH = "/tmp/rlm/report"
 """Where a report is that is too long for a message; the report says so in its place."""
@@ -107,7 +108,7 @@ class Adapter:
             values[name] = load(path, form)
             self._digests[name] = digest
         self._namespace[name] = values[name]
-        Path(path).unlink()  # its bytes would count twice against the session's memory
+        Path(path).unlink(missing_ok=True)  # its bytes would count against the session's memory
 
     def alias(self, name: str, other: str) -> None:
         """Give a fixed variable a second name."""

@@ -10,16 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlm_kernel.guest import host, rlm
 from rlm_kernel.guest.asking import Asker
-from rlm_kernel.guest.values import pack
+from rlm_kernel.guest.documents import Documents
+from rlm_kernel.guest.values import pack, unpack
 
-_PATH = "/tmp/rlm/context"
 _current: Repetition | None = None
 
 
@@ -52,7 +51,7 @@ class RecordedAsker(Asker):
 class Repetition:
     """The session of the repeated run. `text` is the answer that the code gave last, if it did."""
 
-    def __init__(self, shell: Any, context: Any, replies: dict[str, list[str]], **offered: bool):
+    def __init__(self, shell: Any, context: Any, replies: dict[str, list[str]], **offered: Any):
         self._shell = shell
         self._context = context
         self._offered = offered
@@ -63,12 +62,15 @@ class Repetition:
 
     def furnish(self) -> None:
         """Define `context` and the functions, as the agent does."""
-        form, data = _file_of(self._context)
-        os.makedirs(os.path.dirname(_PATH), exist_ok=True)
-        with open(_PATH, "wb") as file:
-            file.write(data)
-        rlm.install(self._shell, _PATH, form, **self._offered)
+        rlm.install(self._shell, **self._offered)
+        self._shell.user_ns["context"] = self._fresh_context()
         self._shell.user_ns.pop("recorded", None)  # a name that the run's session did not have
+
+    def _fresh_context(self) -> Any:
+        """The context as it was, whatever the code has done to it since."""
+        if isinstance(self._context, str | bytes | Documents):
+            return self._context
+        return unpack(pack(self._context))
 
     def start_anew(self) -> None:
         """Forget all variables, as a session does whose process had to be replaced."""
@@ -86,11 +88,17 @@ class Repetition:
 
 
 def begin(
-    *, context: Any, replies: str = "", sub_calls: bool = True, recursion: bool = False
+    *,
+    context: Any,
+    replies: str = "",
+    sub_calls: bool = True,
+    recursion: bool = False,
+    tools: Sequence[Mapping[str, str]] = (),
 ) -> None:
     """Make this session that of the recorded run: `context`, and functions that answer.
 
-    `replies` is what the host answered, as `packed_replies` packs it.
+    `replies` is what the host answered, as `packed_replies` packs it; the rest is as `install` of
+    `rlm_kernel.guest.rlm` takes it.
     """
     from IPython import get_ipython
 
@@ -98,7 +106,8 @@ def begin(
     if _current is not None:
         _current.end()
     decoded = json.loads(_unpacked(replies)) if replies else {}
-    _current = Repetition(get_ipython(), context, decoded, sub_calls=sub_calls, recursion=recursion)
+    offered = {"sub_calls": sub_calls, "recursion": recursion, "tools": tools}
+    _current = Repetition(get_ipython(), context, decoded, **offered)
 
 
 def start_anew() -> None:
@@ -157,12 +166,3 @@ def _running() -> Repetition:
 
 def _unpacked(text: str) -> bytes:
     return zlib.decompress(base64.b64decode("".join(text.split())))
-
-
-def _file_of(context: Any) -> tuple[str, bytes]:
-    """The context file, as the agent makes it."""
-    if isinstance(context, str):
-        return "text", context.encode("utf-8", "surrogatepass")
-    if isinstance(context, bytes):
-        return "bytes", context
-    return "json", json.dumps(pack(context), separators=(",", ":")).encode()

@@ -10,6 +10,8 @@ What JSON does not have is an object with the key `$type`:
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Mapping
 from typing import Any
 
 _TAG = "$type"
@@ -23,14 +25,15 @@ _SEQUENCES: dict[str, type[tuple[Any, ...]] | type[set[Any]] | type[frozenset[An
 def pack(value: object, place: str = "context") -> object:
     """What `json.dumps` takes for `value`.
 
-    Raises TypeError that names the place of a value other than str, bytes, bool, int, float, None,
-    list, tuple, set, frozenset and dict; RecursionError for one that holds itself.
+    A mapping becomes a dict. Raises TypeError that names the place of a value other than str,
+    bytes, bool, int, float, None, list, tuple, set, frozenset and mappings; RecursionError for one
+    that holds itself.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes | bytearray):
         return {_TAG: "bytes", "base64": base64.b64encode(value).decode()}
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return _pack_dict(value, place)
     if isinstance(value, list | tuple | set | frozenset):
         items = [pack(item, f"{place}[{at}]") for at, item in enumerate(value)]
@@ -45,17 +48,27 @@ def unpack(packed: Any) -> Any:
         return [unpack(item) for item in packed]
     if not isinstance(packed, dict):
         return packed
-    kind = packed.get(_TAG)
+    return _untagged({key: unpack(item) for key, item in packed.items()})
+
+
+def unpack_json(text: str) -> Any:
+    """The value that `text` is the packed JSON of, without a second copy of it on the way."""
+    return json.loads(text, object_hook=_untagged)
+
+
+def _untagged(decoded: dict[str, Any]) -> Any:
+    """The value of a JSON object whose parts are unpacked already."""
+    kind = decoded.get(_TAG)
     if kind is None:
-        return {key: unpack(item) for key, item in packed.items()}
+        return decoded
     if kind == "bytes":
-        return base64.b64decode(packed["base64"])
+        return base64.b64decode(decoded["base64"])
     if kind == "dict":
-        return {unpack(key): unpack(item) for key, item in packed["items"]}
-    return _SEQUENCES[kind](unpack(item) for item in packed["items"])
+        return dict(decoded["items"])
+    return _SEQUENCES[kind](decoded["items"])
 
 
-def _pack_dict(value: dict[Any, Any], place: str) -> object:
+def _pack_dict(value: Mapping[Any, Any], place: str) -> object:
     if all(isinstance(key, str) and key != _TAG for key in value):
         return {key: pack(item, f"{place}[{key!r}]") for key, item in value.items()}
     items = [

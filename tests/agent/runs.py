@@ -19,6 +19,7 @@ from rlm_kernel.agent import (
     SidecarREPLFactory,
     Terms,
 )
+from rlm_kernel.agent.tools import Tools
 from rlm_kernel.testing import Script, ScriptedModelServer
 
 
@@ -54,11 +55,20 @@ def run_script(
     script: Script,
     context: object = "",
     query: str = "What is it?",
+    *,
+    tools: Tools | None = None,
+    answer_type: object = None,
     **options: Any,
 ) -> Record:
     """A run of a model that answers as scripted."""
     with ScriptedModelServer(script) as server:
-        rlm = RLM_REPL(model_of(server), repl_factory=factory, options=RunOptions(**options))
+        rlm = RLM_REPL(
+            model_of(server),
+            repl_factory=factory,
+            options=RunOptions(**options),
+            tools=tools,
+            answer_type=answer_type,
+        )
         events = asyncio.run(collect(rlm, context, query))
         assert rlm.last_answer is not None
         requests = [request.messages for request in server.requests]

@@ -27,15 +27,17 @@ from rlm_kernel.agent.answers import TextAnswer, as_text_answer, find_text_answe
     ],
 )
 def test_the_argument_of_an_answer_is_found_whole(prose: str, argument: str) -> None:
-    assert find_text_answer(prose) == TextAnswer(False, argument)
+    assert find_text_answer(prose) == TextAnswer("FINAL", argument)
 
 
 def test_an_answer_by_name_says_so() -> None:
-    assert find_text_answer('FINAL_VAR("result")') == TextAnswer(True, '"result"')
+    assert find_text_answer('FINAL_VAR("result")') == TextAnswer("FINAL_VAR", '"result"')
 
 
 def test_an_answer_that_is_not_closed_takes_the_rest_and_says_so() -> None:
-    assert find_text_answer("FINAL(the list (is") == TextAnswer(False, "the list (is", closed=False)
+    assert find_text_answer("FINAL(the list (is") == TextAnswer(
+        "FINAL", "the list (is", closed=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,17 +49,17 @@ def test_talk_about_an_answer_is_not_one(prose: str) -> None:
 
 
 def test_anywhere_means_anywhere() -> None:
-    assert find_text_answer("so the answer is FINAL(7).", anywhere=True) == TextAnswer(False, "7")
+    assert find_text_answer("so the answer is FINAL(7).", anywhere=True) == TextAnswer("FINAL", "7")
 
 
 def test_more_parentheses_than_are_tried_fall_back_on_balance() -> None:
     argument = "x (" * 2_000 + ")" * 2_000
-    assert find_text_answer(f"FINAL({argument})") == TextAnswer(False, argument)
+    assert find_text_answer(f"FINAL({argument})") == TextAnswer("FINAL", argument)
 
 
 def test_a_block_that_holds_only_an_answer_in_words_is_one() -> None:
     assert as_text_answer("FINAL(The capital is Paris.)") == TextAnswer(
-        False, "The capital is Paris."
+        "FINAL", "The capital is Paris."
     )
 
 

@@ -1,49 +1,59 @@
-"""What models are told is true of their session, and fits their question into place."""
+"""What models are told fits their question into place; that it is true, flaws/ holds."""
 
 from __future__ import annotations
 
-import re
-from typing import Any
+import json
+from pathlib import Path
 
 import pytest
 
-from rlm_kernel.agent.prompts import Size, question, system_prompt
-from rlm_kernel.guest.rlm import Functions
+from rlm_kernel.agent.context import pack_context
+from rlm_kernel.agent.prompts import Abilities, Size, question, system_prompt
 
-CALLED = re.compile(r"`?\b([A-Za-z_]\w*)\(")
-# Of Python itself, and of the examples.
-NOT_OURS = {"Counter", "print", "splitlines", "split", "most_common", "sum"}
-
-
-def offered(*, sub_calls: bool, recursion: bool) -> dict[str, Any]:
-    namespace: dict[str, Any] = {}
-    Functions(namespace, lambda name, args: None).offer(sub_calls=sub_calls, recursion=recursion)
-    return namespace
-
-
-@pytest.mark.parametrize("size", ["large", "small"])
-@pytest.mark.parametrize(("sub_calls", "recursion"), [(False, False), (True, False), (True, True)])
-def test_a_prompt_names_only_functions_that_the_session_has(
-    size: Size, sub_calls: bool, recursion: bool
-) -> None:
-    prompt = system_prompt(size, sub_calls=sub_calls, recursion=recursion)
-    named = set(CALLED.findall(prompt)) - NOT_OURS
-    assert "FINAL" in named
-    assert named <= offered(sub_calls=sub_calls, recursion=recursion).keys()
-
-
-def test_a_large_model_learns_of_every_function_there_is() -> None:
-    prompt = system_prompt("large", sub_calls=True, recursion=True)
-    missing = [name for name in offered(sub_calls=True, recursion=True) if name not in prompt]
-    assert missing == []
+TOOL = {"name": "price", "signature": "(item: str) -> float", "doc": "What it costs.\n\nIn euros."}
 
 
 def test_the_prompt_for_small_models_is_short() -> None:
-    assert len(system_prompt("small").split()) < 200 < len(system_prompt("large").split())
+    small, large = (system_prompt(size, Abilities()) for size in ("small", "large"))
+    assert len(small.split()) < 200 < len(large.split())
 
 
 @pytest.mark.parametrize("size", ["large", "small"])
 def test_braces_in_a_question_or_a_note_are_kept(size: Size) -> None:
-    opening = question("what is {this}?", "dict", "1 entry ({query})", size=size)
+    opening = question("what is {this}?", pack_context({"{query}": 1}), size=size)
     assert "what is {this}?" in opening
-    assert "`context` is a dict: 1 entry ({query})." in opening
+    assert "`context` is a dict: 1 entries ('{query}'), 13 bytes as JSON." in opening
+
+
+@pytest.mark.parametrize("size", ["large", "small"])
+def test_a_tool_is_shown_as_it_is_called_with_its_documentation(size: Size) -> None:
+    prompt = system_prompt(size, Abilities(tools=(TOOL,)))
+    assert "- `price(item: str) -> float`: What it costs.\n  \n  In euros." in prompt
+    assert "price(" not in system_prompt(size, Abilities())
+
+
+def test_a_prompt_of_ones_own_is_used_as_it_is_and_the_tools_follow() -> None:
+    own = "Use {context}. %s {0} {"
+    assert system_prompt("large", Abilities(), own) == own
+    with_tool = system_prompt("large", Abilities(tools=(TOOL,)), own)
+    assert with_tool.startswith(f"{own}\n\n- `price(item: str)")
+
+
+def test_the_schema_of_the_answer_is_told_with_the_question() -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    opening = question("Who?", pack_context("x"), schema=schema)
+    assert "`FINAL({'name': ...})`" in opening
+    assert json.loads(opening.split("```json\n")[1].removesuffix("```")) == schema
+
+
+def test_files_are_told_with_how_to_read_them(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("abc")
+    opening = question("What?", pack_context(tmp_path))
+    assert "`context[path]`" in opening
+    assert "It has 1 file, 3 bytes in all: 'a.txt' (3)." in opening
+
+
+def test_what_has_not_changed_and_what_is_lost_is_told() -> None:
+    assert "`context` is what it was." in question("And?", None)
+    lost = question("And?", None, lost=True)
+    assert lost.startswith("The session in which you worked is gone, and with it all variables")

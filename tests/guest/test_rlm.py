@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from rlm_kernel.guest.answering import ANSWER_TYPE
 from rlm_kernel.guest.host import HostCallError
-from rlm_kernel.guest.rlm import ANSWER_TYPE, Functions, LLMQueryError, TextTable, install, load
+from rlm_kernel.guest.rlm import Functions, LLMQueryError, TextTable, install, load
 from rlm_kernel.guest.values import pack
 
 OK = SimpleNamespace(success=True)
@@ -48,8 +49,8 @@ def answered(functions: Functions) -> tuple[bool, str | None, str]:
     ("sub_calls", "recursion", "there"),
     [
         (False, False, set()),
-        (True, False, {"llm_query", "llm_query_batched"}),
-        (True, True, {"llm_query", "llm_query_batched", "rlm_query"}),
+        (True, False, {"llm_query", "llm_query_batched", "LLMQueryError"}),
+        (True, True, {"llm_query", "llm_query_batched", "rlm_query", "LLMQueryError"}),
     ],
 )
 def test_only_what_can_be_called_is_offered(
@@ -57,7 +58,7 @@ def test_only_what_can_be_called_is_offered(
 ) -> None:
     namespace: dict[str, Any] = {}
     Functions(namespace, Host()).offer(sub_calls=sub_calls, recursion=recursion)
-    always = {"FINAL", "FINAL_VAR", "SHOW_VARS", "LLMQueryError", "answer"}
+    always = {"FINAL", "FINAL_VAR", "SUBMIT", "SHOW_VARS", "answer"}
     assert set(namespace) == there | always
 
 
@@ -163,11 +164,13 @@ def test_the_context_file_is_read_and_then_gone(tmp_path: Path) -> None:
         unregister=lambda event, hook: hooks[event].remove(hook),
     )
     shell = SimpleNamespace(user_ns={}, events=events)
-    install(shell, str(path), "json", sub_calls=False, recursion=False)
+    files = [(str(path), "json", ("context", "context_0"))]
+    install(shell, files, sub_calls=False, recursion=False)
     assert shell.user_ns["context"] == (1,)
+    assert shell.user_ns["context_0"] is shell.user_ns["context"]
     assert not path.exists()
     path.write_bytes(b"\xff")
-    install(shell, str(path), "bytes", sub_calls=False, recursion=False)
+    install(shell, [(str(path), "bytes", ("context",))], sub_calls=False, recursion=False)
     assert shell.user_ns["context"] == b"\xff"
     assert [len(registered) for registered in hooks.values()] == [1, 1]
 

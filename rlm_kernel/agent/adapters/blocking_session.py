@@ -8,11 +8,13 @@ import json
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
 from rlm_kernel.agent.adapters.loop_thread import LoopThread
 from rlm_kernel.agent.clipping import ClippedText
+from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.environment import CellResult, HostCallFailedError
 from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.agent.factory import SidecarREPLFactory
@@ -57,8 +59,8 @@ class BlockingSession:
         self._output_limit = output_limit
         self._thread = LoopThread()
         try:
-            client = ManagerClient(factory.url, token=factory.token)
-            self._session = self._thread.run(ManagedSession.open(client))
+            connect = partial(ManagerClient, factory.url, token=factory.token)
+            self._session = self._thread.run(ManagedSession.open(connect))
         except BaseException:
             self._thread.close()
             raise
@@ -69,7 +71,7 @@ class BlockingSession:
         """The session's id; another one after the session had expired."""
         return self._session.session_id
 
-    def prepare(self, files: Mapping[str, bytes], code: str) -> None:
+    def prepare(self, files: Mapping[str, ContextFile], code: str) -> None:
         """Write files, by path, and run code of ours. Raises ManagerError, and AgentError where
         the code fails.
         """

@@ -132,7 +132,7 @@ class SessionInterpreter:
         if offer != self._offered:
             lines.insert(0, offer)
         if lines:
-            session.prepare({each.path: each.file.data for each in changed}, "\n".join(lines))
+            session.prepare({each.path: each.file for each in changed}, "\n".join(lines))
         self._offered = offer
         self._given.given(changed, variables)
 

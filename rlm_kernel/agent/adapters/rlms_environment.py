@@ -187,7 +187,7 @@ class SessionEnvironment(NonIsolatedEnv):  # type: ignore[misc]  # the library h
     def _bring(self, variables: list[Variable], lines: list[str]) -> None:
         lines += [each.assignment(fixed=True) for each in variables]
         lines += [f"_rlm.alias({name!r}, {other!r})" for name, other in self._aliases.items()]
-        files = {each.path: each.file.data for each in variables}
+        files = {each.path: each.file for each in variables}
         self._open_session.prepare(files, "\n".join(lines))
 
     def _call(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:

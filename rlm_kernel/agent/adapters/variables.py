@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlm_kernel.agent.context import ContextFile, pack_context
+from rlm_kernel.agent.context import ContextFile, pack_value
 from rlm_kernel.errors import ConfigurationError
 
 _FOLDER = "/tmp/rlm/variables"
@@ -28,7 +28,10 @@ class Variable:
         Raises ConfigurationError for what is neither.
         """
         file = _packed(name, value)
-        return cls(name, file, f"{file.form} {hashlib.blake2b(file.data).hexdigest()}")
+        digest = hashlib.blake2b()
+        for piece in file.pieces():
+            digest.update(piece)
+        return cls(name, file, f"{file.form} {digest.hexdigest()}")
 
     @property
     def path(self) -> str:
@@ -80,11 +83,11 @@ def _packed(name: str, value: object) -> ContextFile:
     from pydantic_core import to_jsonable_python
 
     try:
-        return pack_context(value)
+        return pack_value(value)
     except ConfigurationError:
         pass
     try:
-        return pack_context(to_jsonable_python(value))
+        return pack_value(to_jsonable_python(value))
     except (ValueError, ConfigurationError) as error:
         kind = type(value).__name__
         raise ConfigurationError(f"{name!r}, of type {kind}, cannot go in: {error}") from error

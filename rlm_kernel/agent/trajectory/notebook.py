@@ -118,8 +118,7 @@ def _answer_code(run: RecordedRun) -> str:
     written = _written_answer(run)
     if written is None or run.answer.source == "forced":
         return f"FINAL({run.answer.text!r})"
-    function = "final_var" if written.is_variable else "text_final"
-    return f"_rlm.{function}({written.argument!r})"
+    return written.code
 
 
 def _written_answer(run: RecordedRun) -> TextAnswer | None:

@@ -22,7 +22,7 @@ from rlm_kernel.guest import recorded
 recorded.begin(
     context={context},
     sub_calls={sub_calls},
-    recursion={recursion},{replies}
+    recursion={recursion},{tools}{replies}
 )"""
 
 
@@ -33,6 +33,7 @@ def opening_cell(run: RecordedRun, context_file: str | None, embedded_bytes: int
         context=_context(run.context, context_file, embedded_bytes),
         sub_calls=run.depth_left > 0,
         recursion=run.depth_left > 1,
+        tools=f"\n    tools={[*run.tools]!r}," if run.tools else "",
         replies=f"\n    replies={_wrapped(packed(replies))}," if replies else "",
     )
     hidden = {"jupyter": {"source_hidden": True}} if len(code) > 2 * _LITERAL_CHARACTERS else {}
@@ -49,7 +50,8 @@ def _context(context: RecordedContext, context_file: str | None, embedded_bytes:
     if data is None:
         return f"recorded.missing({context.note!r})"
     if fits_within(context, embedded_bytes):
-        literal = repr(value_of(data, context.form)) if len(data) <= _LITERAL_CHARACTERS else ""
+        is_short = context.form != "files" and len(data) <= _LITERAL_CHARACTERS
+        literal = repr(value_of(data, context.form)) if is_short else ""
         if 0 < len(literal) <= 2 * _LITERAL_CHARACTERS:
             return literal
         return f"recorded.unpacked({context.form!r}, {_wrapped(packed(data))})"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from rlm_kernel.agent.context import Form
+from rlm_kernel.agent.context import ContextFile, Form
 from rlm_kernel.agent.events import (
     AnswerGiven,
     CodeFinished,
@@ -33,6 +33,7 @@ from rlm_kernel.agent.trajectory.room import Room
 from rlm_kernel.agent.trajectory.secrets import Scrubber, secrets_of_environment
 from rlm_kernel.agent.trajectory.trajectory import Prompt, Trajectory
 from rlm_kernel.agent.usage import Usage
+from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.guest.recorded import digest_of
 
 CHARACTERS = 64_000_000
@@ -59,7 +60,7 @@ class Recorder:
         self._scrubber = Scrubber([*secrets, *secrets_of_environment()])
         self._room = Room(characters, self._scrubber)
         self._context_bytes = context_bytes
-        self._contexts: dict[str, bytes] = {}
+        self._contexts: dict[str, ContextFile] = {}
         self._runs: dict[str, RunDraft] = {}
         self._sub_calls: dict[int, Fields] = {}
         self._messages: dict[Message, Message] = {}
@@ -86,8 +87,8 @@ class Recorder:
         context = {"type_name": event.context_type, "note": event.context_note, "form": "text"}
         if event.context is not None:
             context["form"] = event.context.form
-            if len(event.context.data) <= self._context_bytes:
-                self._contexts[event.run] = event.context.data
+            if event.context.size <= self._context_bytes:
+                self._contexts[event.run] = event.context
         fields = {
             "name": event.run,
             "at": event.at,
@@ -96,6 +97,7 @@ class Recorder:
             "context": context,
             "max_turns": event.turns,
             "depth_left": event.depth_left,
+            "tools": [dict(tool) for tool in event.tools],
             "session_ids": [],
         }
         self._runs[event.run] = run = RunDraft(fields)
@@ -234,9 +236,15 @@ class Recorder:
         return {**fields, "turns": turns, "children": [self._run_fields(c) for c in run.children]}
 
     def _packed(self, name: str, context: Fields) -> bytes | None:
-        data = self._contexts.get(name)
-        if data is None:
+        file = self._contexts.get(name)
+        if file is None:
             return None
+        try:
+            data = b"".join(file.pieces())
+        except ConfigurationError:  # of files that are there no more
+            return None
+        if file.form == "files" and self._scrubber.data(data) != data:
+            return None  # an archive cannot be cleaned
         return zlib.compress(_without_secrets(data, context["form"], self._scrubber))
 
 

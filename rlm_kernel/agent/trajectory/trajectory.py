@@ -23,7 +23,8 @@ class Record(BaseModel):
 class RecordedContext(Record):
     """A context as it went into the session; `form` and the bytes are as in `ContextFile`.
 
-    `packed` is the bytes, compressed by zlib. It is None where the context was too large to keep.
+    `packed` is the bytes, compressed by zlib. It is None where the context was too large to keep,
+    and for files that were gone by then or have a secret in them.
     """
 
     form: Form
@@ -156,6 +157,7 @@ class RecordedRun(Record):
     context: RecordedContext
     max_turns: int
     depth_left: int
+    tools: tuple[dict[str, str], ...] = ()
     session_ids: tuple[str, ...] = ()
     turns: tuple[RecordedTurn, ...] = ()
     children: tuple[RecordedRun, ...] = ()
