@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from benchmarks import manager, sandbox
+from benchmarks import agent, manager, sandbox
 
 
 def test_the_benchmark_of_the_sandbox_reports_every_figure(
@@ -23,3 +26,13 @@ async def test_the_benchmark_of_the_manager_reports_every_figure_and_finds_no_le
     said = capsys.readouterr().out
     assert said.count("execute, first of a session") == 2
     assert "\nafter:  " in said
+
+
+def test_the_benchmark_of_the_agent_reports_every_figure() -> None:
+    turns = str(agent.WARMING_TURNS + 2)
+    # A process of its own, because the official library leaves sockets open.
+    command = [sys.executable, "-m", "benchmarks.agent", "--rounds", "1", "--runs", "2"]
+    done = subprocess.run([*command, "--turns", turns], capture_output=True, text=True, check=True)
+    for name in ("this package without litellm", "rlms, local (not isolated)", agent.ISOLATED):
+        assert done.stdout.count(f"\n{name} ") >= 2, done.stdout
+    assert "\nall of them, for each " in done.stdout

@@ -80,7 +80,7 @@ class LiteLLMModel:
         """What is known of its prices and the length of its replies."""
         if self.pricing is not None:
             return self.pricing
-        known = _known_terms(await asyncio.to_thread(_litellm), self.name, self.provider)
+        known = _known_terms(await _loaded(), self.name, self.provider)
         return replace(known, input_usd=0.0, output_usd=0.0) if self.free else known
 
     async def complete(
@@ -91,7 +91,7 @@ class LiteLLMModel:
         Raises ModelUnavailable where another try may succeed, PromptTooLong, and ModelError for
         whatever else goes wrong.
         """
-        litellm = await asyncio.to_thread(_litellm)
+        litellm = await _loaded()
         try:
             async with asyncio.timeout(self.timeout_s):
                 response = await litellm.acompletion(**self._request(messages, max_output_tokens))
@@ -138,6 +138,10 @@ class LiteLLMModel:
         if self.free or self.pricing is not None:
             pricing = self.pricing or FREE
             return pricing.price(int(usage.prompt_tokens), int(usage.completion_tokens))
+        worked_out = getattr(response, "_hidden_params", {})
+        if "response_cost" in worked_out:  # working it out again takes a millisecond
+            cost = worked_out["response_cost"]
+            return None if cost is None else float(cost)
         try:
             return float(litellm.completion_cost(completion_response=response, model=self.name))
         except Exception:  # litellm raises a bare Exception for a model without a price
@@ -167,6 +171,13 @@ def _known_terms(litellm: Any, name: str, provider: str | None) -> Terms:
         known.get("output_cost_per_token"),
         known.get("max_output_tokens"),
     )
+
+
+async def _loaded() -> Any:
+    """litellm, whose import does not hold the event loop up."""
+    if _litellm.cache_info().currsize:
+        return _litellm()
+    return await asyncio.to_thread(_litellm)
 
 
 @cache

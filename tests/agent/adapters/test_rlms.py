@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 from collections.abc import Iterator
 from typing import Any
@@ -22,8 +23,15 @@ from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.testing import ChatRequest, Failure, Script, ScriptedModelServer, Step
 from tests.agent.conftest import open_sessions, restart_all_sessions
 
-# The library does not close the socket of its handler.
+# The library leaves sockets open: its handler's, and those of its clients.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*socket")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """They are found in the test that left them, not in a later one."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
