@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import json
+import threading
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
@@ -23,6 +25,9 @@ from rlm_kernel.agent.session import ManagedSession
 from rlm_kernel.errors import AgentError
 from rlm_kernel.guest.adapter import REPORT_PATH
 from rlm_kernel.manager.client import ManagerClient
+
+ENDING = "rlm-kernel-ending"
+"""The name of a thread that ends a session which was forgotten."""
 
 OnCall = Callable[[str, list[Any], dict[str, Any]], Any]
 
@@ -64,7 +69,7 @@ class BlockingSession:
         except BaseException:
             self._thread.close()
             raise
-        self._end = weakref.finalize(self, _end, self._thread, self._session)
+        self._forgotten = weakref.finalize(self, _end_forgotten, self._thread, self._session)
 
     @property
     def session_id(self) -> str:
@@ -106,7 +111,10 @@ class BlockingSession:
         except BaseException:
             self._stop(running)
             raise
-        return self._record(running.result(), output, timeout_s)
+        try:
+            return self._record(running.result(), output, timeout_s)
+        except concurrent.futures.CancelledError as error:
+            raise AgentError("the session was closed meanwhile") from error
 
     def report(self) -> Mapping[str, Any]:
         """What `guest.adapter` reports on the last cell, also where that failed."""
@@ -114,7 +122,8 @@ class BlockingSession:
 
     def close(self) -> None:
         """End the session, and whatever runs in it. Idempotent."""
-        self._end()
+        if self._forgotten.detach() is not None:
+            _end(self._thread, self._session)
 
     def _record(self, result: CellResult, output: _Output, timeout_s: float) -> CellRecord:
         report = _report(result.answer.text if result.answer else "")
@@ -124,7 +133,8 @@ class BlockingSession:
 
     def _stop(self, running: concurrent.futures.Future[CellResult]) -> None:
         """Interrupt a cell and wait for its end; a session that does not obey is ended."""
-        self._thread.run(self._interrupt())
+        with suppress(AgentError):  # closed meanwhile
+            self._thread.run(self._interrupt())
         if not concurrent.futures.wait({running}, _STOP_SECONDS).done:
             self.close()
 
@@ -210,3 +220,11 @@ def _report(text: str | bytes) -> Mapping[str, Any]:
 def _end(thread: LoopThread, session: ManagedSession) -> None:
     thread.run(session.close())
     thread.close()
+
+
+def _end_forgotten(thread: LoopThread, session: ManagedSession) -> None:
+    """The collector calls this in any thread: in the session's own it would wait for itself."""
+    if threading.current_thread() is threading.main_thread():
+        _end(thread, session)
+    else:
+        threading.Thread(target=_end, args=(thread, session), name=ENDING).start()

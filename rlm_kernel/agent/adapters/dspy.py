@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 EXECUTION_INSTRUCTIONS = (
     "Code runs as cells of an IPython session: CPython 3.14 in WebAssembly, with top-level await. "
     "Variables, imports and functions stay, also those of a cell that raised. What a cell prints, "
-    "and the value of its last expression, is shown to you. The standard library, numpy and pandas "
-    "can be imported; there is no network, no subprocess and no thread: for work in parallel use "
-    "llm_query_batched."
+    "and the value of its last expression, is shown to you. There is the standard library, but no "
+    "network, no subprocess and no thread: for work in parallel use llm_query_batched."
 )
 
 

@@ -82,7 +82,8 @@ class SessionInterpreter:
         if not self._busy.acquire(blocking=False):
             raise CodeInterpreterError("the interpreter already executes code")
         try:
-            self.start()
+            if self._session is None:
+                self.start()
             assert self._session is not None
             self._prepare(self._session, variables or {})
             return self._outcome(self._session, self._run(self._session, code))

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from rlm_kernel.errors import AgentError
+
 Result = TypeVar("Result")
 
 
@@ -20,7 +22,10 @@ class LoopThread:
         self._thread.start()
 
     def begin(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
-        """Start work; its outcome is the future's."""
+        """Start work; its outcome is the future's. Raises AgentError after `close`."""
+        if self._loop.is_closed():
+            work.close()
+            raise AgentError("the session is closed")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import inspect
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +27,7 @@ from dspy.utils.callback import BaseCallback
 from pydantic import BaseModel
 
 from rlm_kernel.agent import SidecarREPLFactory
+from rlm_kernel.agent.adapters.blocking_session import ENDING
 from rlm_kernel.agent.adapters.dspy_interpreter import SessionInterpreter
 from rlm_kernel.agent.manager_process import ManagerProcess
 from tests.agent.conftest import open_sessions, restart_all_sessions
@@ -256,8 +262,6 @@ def test_a_tool_that_takes_nothing_by_position_is_called_by_name(
     def by_name(**arguments: Any) -> Any:
         return arguments
 
-    import inspect
-
     by_name.__signature__ = inspect.signature(search)  # type: ignore[attr-defined]  # as dspy's
     with SessionInterpreter(factory, tools={"by_name": by_name}) as interpreter:
         assert interpreter.execute("by_name('a', 3)") == {"query": "a", "limit": 3}
@@ -438,6 +442,56 @@ def test_forgotten_it_leaves_no_session_either(
 ) -> None:
     SessionInterpreter(factory).execute("1")
     assert asyncio.run(open_sessions(manager)) == []
+
+
+def test_forgotten_in_a_cycle_it_is_ended_whichever_thread_finds_it(
+    manager: ManagerProcess, factory: SidecarREPLFactory, interpreter: SessionInterpreter
+) -> None:
+    def forget() -> None:
+        forgotten = SessionInterpreter(factory)
+        forgotten.tools["itself"] = lambda: forgotten
+        forgotten.execute("1")
+
+    async def collect() -> None:
+        gc.collect()
+
+    interpreter.execute("1")
+    assert interpreter._session is not None
+    forget()
+    interpreter._session._thread.run(collect())  # a session's own thread must not wait for itself
+    for thread in threading.enumerate():
+        if thread.name == ENDING:
+            thread.join()
+    assert len(asyncio.run(open_sessions(manager))) == 1
+
+
+def test_a_process_that_ends_leaves_no_session(
+    manager: ManagerProcess, factory: SidecarREPLFactory
+) -> None:
+    script = (
+        "from rlm_kernel.agent import SidecarREPLFactory\n"
+        "from rlm_kernel.agent.adapters.dspy_interpreter import SessionInterpreter\n"
+        f"interpreter = SessionInterpreter(SidecarREPLFactory({factory.url!r}, {factory.token!r}))\n"
+        "print(interpreter.execute('6 * 7'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout == "42\n"
+    assert asyncio.run(open_sessions(manager)) == []
+
+
+def test_shut_down_by_another_thread_what_executes_ends(
+    factory: SidecarREPLFactory, interpreter: SessionInterpreter
+) -> None:
+    entered = threading.Event()
+    interpreter.tools["enter"] = entered.set
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(interpreter.execute, "enter()\nwhile True: pass")
+        assert entered.wait(60)
+        interpreter.shutdown()
+        with pytest.raises(CodeInterpreterError):
+            running.result(60)
 
 
 def test_a_session_that_is_gone_is_told_and_none_takes_its_place(
