@@ -98,8 +98,9 @@ class KernelConnection:
             await cancelled(current.answering)
 
     def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in the cell that runs."""
-        self._channels.send("control", "interrupt_request", {})
+        """Raise KeyboardInterrupt in the cell that runs. Disconnected, there is nobody to tell."""
+        if not self._lost.done():
+            self._channels.send("control", "interrupt_request", {})
 
     async def close(self) -> None:
         """Disconnect; the kernel lives on. Idempotent."""

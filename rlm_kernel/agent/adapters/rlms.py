@@ -80,8 +80,8 @@ def install(
 
     Without a URL it is WASM_MANAGER_SERVICE_URL's; `sessions` takes the place of both. The
     library offers `rlm_query`, persistence and compaction only to environments with names that it
-    knows, and all of them only to `docker`; with `local`, code that names no environment runs in
-    sessions too. Any other name works without these. The latest installation of a name counts.
+    knows: to `docker`, and to `local`, which is also that of code that names none. Any other name
+    works without these. The latest installation of a name counts.
 
     Raises ConfigurationError, also where the library is not installed.
     """

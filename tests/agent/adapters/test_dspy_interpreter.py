@@ -468,10 +468,11 @@ def test_forgotten_in_a_cycle_it_is_ended_whichever_thread_finds_it(
 def test_a_process_that_ends_leaves_no_session(
     manager: ManagerProcess, factory: SidecarREPLFactory
 ) -> None:
+    made = f"SidecarREPLFactory({factory.url!r}, {factory.token!r})"
     script = (
         "from rlm_kernel.agent import SidecarREPLFactory\n"
         "from rlm_kernel.agent.adapters.dspy_interpreter import SessionInterpreter\n"
-        f"interpreter = SessionInterpreter(SidecarREPLFactory({factory.url!r}, {factory.token!r}))\n"
+        f"interpreter = SessionInterpreter({made})\n"
         "print(interpreter.execute('6 * 7'))"
     )
     done = subprocess.run(
