@@ -87,7 +87,7 @@ def ending(run: RecordedRun) -> str:
         )
         return f"## Answer\n\n{quoted(run.answer.text)}{forced}"
     if run.failure is None:
-        return "## No answer\n\nThe run was stopped before it had one."
+        return "## No answer\n\nThe run was stopped before it had an answer."
     partial = run.failure.partial_answer
     best = f"\n\nThe best there was:\n\n{quoted(partial)}" if partial else ""
     return f"## No answer\n\n{quoted(run.failure.message)} ({code(run.failure.code)}){best}"
