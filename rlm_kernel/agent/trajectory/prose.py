@@ -71,7 +71,7 @@ def interrupted(block: Block) -> str:
     reason = "The code was stopped because it took too long." if block.timed_out else ""
     fate = {
         "kept": "Variables it had assigned by then were kept; here they are missing.",
-        "rolled_back": "What it did was undone: the session went back to before it.",
+        "rolled_back": "What it did was undone: the session went back, as its error says.",
         "lost": "The session was started anew: all variables were gone.",
     }[block.state or "kept"]
     return f"*{' '.join(filter(None, (reason, fate)))} It does not run again here.*"
