@@ -142,15 +142,15 @@ class CodeFinished(RunEvent):
 class HostCallAnswered(RunEvent):
     """The running code called a function outside of its session, and this is what it was given.
 
-    `args` and `value` are what JSON can hold. `error` is the class name and text of the exception
-    that the call ended with instead. Whatever the function is, it is called in this way: a sub-call
-    is told of by its own events too.
+    `args` and `value` are what JSON can hold. `error` is what the session is told of the exception
+    that the call ended with instead: its `ename`, its `evalue` and so on. Whatever the function is,
+    it is called in this way: a sub-call is told of by its own events too.
     """
 
     name: str
     args: Mapping[str, Any] = field(repr=False)
     value: Any = field(repr=False)
-    error: tuple[str, str] | None = None
+    error: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

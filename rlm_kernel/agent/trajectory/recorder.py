@@ -38,6 +38,7 @@ from rlm_kernel.guest.recorded import digest_of
 
 CHARACTERS = 64_000_000
 CONTEXT_BYTES = 32_000_000
+_TOO_LONG = {"ename": "NotRecorded", "evalue": "the reply was too long to be recorded"}
 
 
 class Recorder:
@@ -192,7 +193,7 @@ class Recorder:
         digest = digest_of(event.name, self._scrubber.value(event.args))
         value, error = event.value, event.error
         if error is None and self._room.value(value) is None and value is not None:
-            value, error = None, ("NotRecorded", "the reply was too long to be recorded")
+            value, error = None, _TOO_LONG
         return {"name": event.name, "digest": digest, "value": value, "error": error}
 
     def _use(self, usage: Usage) -> None:

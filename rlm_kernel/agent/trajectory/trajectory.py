@@ -61,13 +61,13 @@ class HostCall(Record):
     """What a function outside of the session gave the code.
 
     `digest` tells which call it was, as `rlm_kernel.guest.recorded.digest_of` works it out. `value`
-    is what JSON can hold; `error` the exception's class name and text, if there was one.
+    is what JSON can hold, `error` what the session was told of an exception, if there was one.
     """
 
     name: str
     digest: str
     value: Any = None
-    error: tuple[str, str] | None = None
+    error: dict[str, str] | None = None
 
 
 class Block(Record):

@@ -14,7 +14,7 @@ from rlm_kernel.agent.manager_process import ManagerProcess
 from rlm_kernel.agent.trajectory import Recorder, load
 from rlm_kernel.agent.trajectory.saving import saved_at_the_end
 from rlm_kernel.errors import ConfigurationError
-from rlm_kernel.testing import Failure, Script, ScriptedModelServer
+from rlm_kernel.testing import Failure, Script, ScriptedModelServer, Step
 from tests.agent.runs import code
 from tests.agent.test_command import FOREVER, read_until, started
 from tests.agent.trajectory.again import outputs_of, run_again
@@ -57,7 +57,7 @@ def test_a_run_is_saved_in_each_form(
 
 
 def test_a_run_that_fails_is_saved(manager: ManagerProcess, tmp_path: Path) -> None:
-    script = [code("x = 1"), Failure(400, "no more")]
+    script: list[Step] = [code("x = 1"), Failure(400, "no more")]
     status, err = run_command(script, tmp_path, manager, "--save", "run.json")
     assert status != 0
     assert "no more" in err.splitlines()[-1]
