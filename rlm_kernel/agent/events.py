@@ -39,7 +39,7 @@ class RunStarted(RunEvent):
 
     `context_note` tells its size in words. `depth_left` is what is left of `max_depth`. `context`
     is the context itself, as it goes into the session; `tools` have a `name`, `signature` and `doc`
-    each.
+    each. `question` is its number in a persistent conversation, from 1.
     """
 
     model: str
@@ -50,6 +50,7 @@ class RunStarted(RunEvent):
     depth_left: int
     context: ContextFile | None = field(default=None, repr=False, compare=False)
     tools: tuple[Mapping[str, str], ...] = field(default=(), repr=False, compare=False)
+    question: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
