@@ -27,6 +27,11 @@ class Conversation:
         self._busy = self._lost = False
 
     @property
+    def questions(self) -> int:
+        """How many have been answered."""
+        return len(self._answered)
+
+    @property
     def context(self) -> ContextFile | None:
         """The newest one; None before the first question."""
         return self._contexts[-1] if self._contexts else None

@@ -39,7 +39,7 @@ class RunStarted(RunEvent):
 
     `context_note` tells its size in words. `depth_left` is what is left of `max_depth`. `context`
     is the context itself, as it goes into the session; `tools` have a `name`, `signature` and `doc`
-    each.
+    each. `question` is its number in a persistent conversation, from 1.
     """
 
     model: str
@@ -50,6 +50,7 @@ class RunStarted(RunEvent):
     depth_left: int
     context: ContextFile | None = field(default=None, repr=False, compare=False)
     tools: tuple[Mapping[str, str], ...] = field(default=(), repr=False, compare=False)
+    question: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +143,15 @@ class CodeFinished(RunEvent):
 class HostCallAnswered(RunEvent):
     """The running code called a function outside of its session, and this is what it was given.
 
-    `args` and `value` are what JSON can hold. `error` is the class name and text of the exception
-    that the call ended with instead. Whatever the function is, it is called in this way: a sub-call
-    is told of by its own events too.
+    `args` and `value` are what JSON can hold. `error` is what the session is told of the exception
+    that the call ended with instead: its `ename`, its `evalue` and so on. Whatever the function is,
+    it is called in this way: a sub-call is told of by its own events too.
     """
 
     name: str
     args: Mapping[str, Any] = field(repr=False)
     value: Any = field(repr=False)
-    error: tuple[str, str] | None = None
+    error: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class AnnouncedCalls:
         try:
             value = await self.calls(name, args)
         except HostCallFailedError as failure:
-            error = (failure.ename, failure.evalue)
+            error = {"ename": failure.ename, "evalue": failure.evalue}
             self.emit(HostCallAnswered(self.run, name, args, None, error))
             raise
         self.emit(HostCallAnswered(self.run, name, args, value))

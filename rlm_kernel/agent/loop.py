@@ -127,6 +127,7 @@ class Run:
             self._depth_left,
             context,
             self._abilities.tools,
+            self._conversation.questions + 1,
         )
 
     @property

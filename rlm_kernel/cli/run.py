@@ -31,6 +31,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PACKAGE",
         help="a package for the sessions of a manager of its own: a requirement or a wheel",
     )
+    parser.add_argument(
+        "--save",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="save the trajectory: FILE.ipynb, .jsonl, .json or .txt (may be given several times)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,4 +52,5 @@ def run(arguments: argparse.Namespace) -> int:
         max_iterations=arguments.max_iterations,
         max_depth=arguments.max_depth,
         preload=arguments.preload,
+        save=arguments.save,
     )

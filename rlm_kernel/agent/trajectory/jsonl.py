@@ -1,8 +1,8 @@
 """A trajectory as the official RLM library logs one, for its visualizer and other readers.
 
 The first line is the run's `metadata`, each other line an `iteration`: a turn. What the library has
-no place for is left out or, where its readers ignore what they do not know, added under names of
-our own: `error` of a call (the library's too, where it failed), `outputs`, `state`.
+no place for is added under names of our own, which its readers ignore: `outputs`, `state` and
+`tool_calls` of a block, and what is known of the run.
 """
 
 from __future__ import annotations
@@ -75,10 +75,11 @@ def _code_block(run: RecordedRun, block: Block) -> Entry:
             "stderr": stream_text(block.outputs, "stderr") + errors,
             "locals": {},
             "execution_time": block.duration_s or 0.0,
-            "rlm_calls": [_call(run, call) for call in block.sub_calls],
+            "rlm_calls": [_call(run, call) for call in block.sub_calls if not call.is_tool],
             "final_answer": run.answer.text if block.answered and run.answer else None,
             "outputs": list(block.outputs),
             "state": block.state,
+            "tool_calls": [_tool_call(call) for call in block.sub_calls if call.is_tool],
         },
     }
 
@@ -100,6 +101,11 @@ def _call(run: RecordedRun, call: SubCall) -> Entry:
     if call.error is not None:
         entry["error"] = call.error
     return entry
+
+
+def _tool_call(call: SubCall) -> Entry:
+    kept = {"function", "prompt", "reply", "error", "duration_s"}
+    return call.model_dump(include=kept)
 
 
 def _usage(call: SubCall) -> Entry:

@@ -74,8 +74,7 @@ def _replies(run: RecordedRun) -> bytes:
 def _reply(call: HostCall) -> str:
     if call.error is None:
         return json.dumps({"ok": call.value})
-    ename, evalue = call.error
-    return json.dumps({"error": {"ename": ename, "evalue": evalue}})
+    return json.dumps({"error": call.error})
 
 
 def _wrapped(text: str) -> str:

@@ -25,6 +25,11 @@ To run it again, install the kernel (`rlm-kernel kernelspec install --user`), op
 with it and run all cells: it takes no model, no network and no agent, since the session's \
 functions answer from the recording."""
 
+_LATER = """
+
+It was question {number} of a conversation. What the earlier ones left in the session is not in \
+this notebook: code that uses it fails."""
+
 
 def title(run: RecordedRun) -> str:
     """What the run was, and how to run it again."""
@@ -37,7 +42,8 @@ def title(run: RecordedRun) -> str:
     ]
     table = "\n".join(f"| {name} | {cell(value)} |" for name, value in facts)
     head = "| | |\n| --- | --- |"
-    return f"# A recorded run\n\n{quoted(run.query)}\n\n{head}\n{table}\n\n{_HOW_TO}"
+    later = _LATER.format(number=run.question) if run.question > 1 else ""
+    return f"# A recorded run\n\n{quoted(run.query)}\n\n{head}\n{table}\n\n{_HOW_TO}{later}"
 
 
 def turn(told: RecordedTurn) -> str:
@@ -71,7 +77,7 @@ def interrupted(block: Block) -> str:
     reason = "The code was stopped because it took too long." if block.timed_out else ""
     fate = {
         "kept": "Variables it had assigned by then were kept; here they are missing.",
-        "rolled_back": "What it did was undone: the session went back to before it.",
+        "rolled_back": "What it did was undone: the session went back, as its error says.",
         "lost": "The session was started anew: all variables were gone.",
     }[block.state or "kept"]
     return f"*{' '.join(filter(None, (reason, fate)))} It does not run again here.*"
@@ -87,7 +93,7 @@ def ending(run: RecordedRun) -> str:
         )
         return f"## Answer\n\n{quoted(run.answer.text)}{forced}"
     if run.failure is None:
-        return "## No answer\n\nThe run was stopped before it had one."
+        return "## No answer\n\nThe run was stopped before it had an answer."
     partial = run.failure.partial_answer
     best = f"\n\nThe best there was:\n\n{quoted(partial)}" if partial else ""
     return f"## No answer\n\n{quoted(run.failure.message)} ({code(run.failure.code)}){best}"
@@ -153,7 +159,7 @@ def _outcome(run: RecordedRun) -> str:
 
 def _row(call: SubCall) -> str:
     reply = call.reply if call.reply is not None else f"failed: {call.error or 'it did not end'}"
-    asked = f"{code(call.function)}, {cell(call.child or call.model)}"
+    asked = ", ".join(filter(None, (code(call.function), cell(call.child or call.model))))
     links = ", ".join(f"[{name}](attachment:{name})" for name in _attached(call))
     return f"| {links} | {asked} | {_brief(call.prompt)} | {_brief(reply)} |"
 

@@ -24,6 +24,8 @@ from rlm_kernel.agent.events import (
     SessionOpened,
     SubCallFinished,
     SubCallStarted,
+    ToolCallFinished,
+    ToolCallStarted,
     TurnStarted,
 )
 from rlm_kernel.agent.models import Message
@@ -38,6 +40,7 @@ from rlm_kernel.guest.recorded import digest_of
 
 CHARACTERS = 64_000_000
 CONTEXT_BYTES = 32_000_000
+_TOO_LONG = {"ename": "NotRecorded", "evalue": "the reply was too long to be recorded"}
 
 
 class Recorder:
@@ -97,6 +100,7 @@ class Recorder:
             "context": context,
             "max_turns": event.turns,
             "depth_left": event.depth_left,
+            "question": event.question,
             "tools": [dict(tool) for tool in event.tools],
             "session_ids": [],
         }
@@ -108,10 +112,10 @@ class Recorder:
 
     def _tell_caller(self, parent: RunDraft, child: str) -> None:
         """Of a call that did not say which run is to answer it: the oldest that waits for one."""
-        known = {call["child"] for call in self._sub_calls.values()}
+        known = {call.get("child") for call in self._sub_calls.values()}
         waiting = [] if child in known or parent.calls is None else parent.calls.sub_calls
         for call in waiting:
-            if call["function"].startswith("rlm_query") and call["child"] is None:
+            if call["function"].startswith("rlm_query") and call.get("child") is None:
                 call["child"] = child
                 return
 
@@ -132,8 +136,10 @@ class Recorder:
                 run.running_block.outputs.add(event)
             case CodeFinished() if run.running_block is not None:
                 _finish(run.running_block, event)
-            case HostCallAnswered() | SubCallStarted() | SubCallFinished():
+            case SubCallStarted() | ToolCallStarted() | HostCallAnswered():
                 self._call(run, event)
+            case SubCallFinished() | ToolCallFinished():
+                self._finish_call(event)
             case LedgerUpdated():
                 self._use(event.usage)
             case AnswerGiven() | RunFailed():
@@ -159,32 +165,31 @@ class Recorder:
         return BlockDraft(fields, CellOutputs(self._room, run.displays))
 
     def _call(
-        self, run: RunDraft, event: HostCallAnswered | SubCallStarted | SubCallFinished
+        self, run: RunDraft, event: SubCallStarted | ToolCallStarted | HostCallAnswered
     ) -> None:
-        if isinstance(event, SubCallFinished):
-            self._finish_call(event)
-        elif (calls := run.calls) is None:
+        calls = run.calls
+        if calls is None:
             return
-        elif isinstance(event, SubCallStarted):
-            self._sub_calls[event.call] = call = self._sub_call(event)
-            calls.sub_calls.append(call)
-        else:
+        if isinstance(event, HostCallAnswered):
             calls.host_calls.append(self._host_call(event))
+            return
+        self._sub_calls[event.call] = call = {"number": event.call, "at": event.at}
+        call |= self._asked(event)
+        calls.sub_calls.append(call)
 
-    def _sub_call(self, event: SubCallStarted) -> Fields:
-        return {
-            "number": event.call,
-            "at": event.at,
-            "function": event.function,
-            "model": event.model,
-            "prompt": self._room.text(event.prompt),
-            "child": event.child,
-        }
+    def _asked(self, event: SubCallStarted | ToolCallStarted) -> Fields:
+        if isinstance(event, ToolCallStarted):
+            arguments = self._room.text(event.arguments)
+            return {"function": event.tool, "model": "", "prompt": arguments, "is_tool": True}
+        prompt = self._room.text(event.prompt)
+        asked = {"function": event.function, "model": event.model, "prompt": prompt}
+        return asked | {"child": event.child}
 
-    def _finish_call(self, event: SubCallFinished) -> None:
+    def _finish_call(self, event: SubCallFinished | ToolCallFinished) -> None:
         call = self._sub_calls.pop(event.call, None)
         if call is not None:
-            reply = None if event.reply is None else self._room.text(event.reply)
+            text = event.reply if isinstance(event, SubCallFinished) else event.value
+            reply = None if text is None else self._room.text(text)
             call |= {"reply": reply, "error": event.error, "duration_s": event.duration_s}
 
     def _host_call(self, event: HostCallAnswered) -> Fields:
@@ -192,7 +197,7 @@ class Recorder:
         digest = digest_of(event.name, self._scrubber.value(event.args))
         value, error = event.value, event.error
         if error is None and self._room.value(value) is None and value is not None:
-            value, error = None, ("NotRecorded", "the reply was too long to be recorded")
+            value, error = None, _TOO_LONG
         return {"name": event.name, "digest": digest, "value": value, "error": error}
 
     def _use(self, usage: Usage) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from rlm_kernel.agent.trajectory.jsonl import jsonl
 from rlm_kernel.agent.trajectory.notebook import notebook
 from rlm_kernel.agent.trajectory.opening import fits_within
+from rlm_kernel.agent.trajectory.recorder import Recorder
 from rlm_kernel.agent.trajectory.trajectory import Trajectory
 from rlm_kernel.agent.trajectory.tree import tree
 from rlm_kernel.errors import ConfigurationError
@@ -44,12 +46,40 @@ def save(trajectory: Trajectory, path: Path) -> list[Path]:
     return [path]
 
 
+@contextmanager
+def saved_at_the_end(
+    recorder: Recorder, paths: Sequence[Path], say: Callable[[str], None]
+) -> Iterator[None]:
+    """Save what was recorded under each of the names, whatever ends the block, and say so.
+
+    Raises ConfigurationError where a file cannot be written; where the block has raised, that is
+    only said.
+    """
+    try:
+        yield
+    except BaseException:
+        try:
+            _save_all(recorder, paths, say)
+        except ConfigurationError as error:
+            say(str(error))
+        raise
+    _save_all(recorder, paths, say)
+
+
 def load(path: Path) -> Trajectory:
     """The trajectory that was saved as .json. Raises ConfigurationError where it is none."""
     try:
         return Trajectory.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} is no trajectory: {error}") from error
+
+
+def _save_all(recorder: Recorder, paths: Sequence[Path], say: Callable[[str], None]) -> None:
+    trajectory = recorder.trajectory() if paths else None
+    if trajectory is not None:
+        for path in paths:
+            names = " and ".join(str(each) for each in save(trajectory, path))
+            say(f"saved: {names}")
 
 
 def _save_notebook(trajectory: Trajectory, path: Path) -> list[Path]:

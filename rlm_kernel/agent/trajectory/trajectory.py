@@ -40,8 +40,10 @@ class RecordedContext(Record):
 class SubCall(Record):
     """What the code asked a model, or the run named `child`; `number` is unique in the tree.
 
-    `reply` and `error` are both None where the run ended first. Tokens are None where they are not
-    known, or where a child run answered.
+    With `is_tool` it called a function of the agent's: `prompt` is the arguments, as the call would
+    be written, and `reply` the value, both shortened; there is no `model`. `reply` and `error` are
+    both None where the run ended first. Tokens are None where they are not known, or where a child
+    run answered.
     """
 
     number: int
@@ -55,19 +57,20 @@ class SubCall(Record):
     duration_s: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    is_tool: bool = False
 
 
 class HostCall(Record):
     """What a function outside of the session gave the code.
 
     `digest` tells which call it was, as `rlm_kernel.guest.recorded.digest_of` works it out. `value`
-    is what JSON can hold; `error` the exception's class name and text, if there was one.
+    is what JSON can hold, `error` what the session was told of an exception, if there was one.
     """
 
     name: str
     digest: str
     value: Any = None
-    error: tuple[str, str] | None = None
+    error: dict[str, str] | None = None
 
 
 class Block(Record):
@@ -147,7 +150,8 @@ class Failure(Record):
 class RecordedRun(Record):
     """One run. `name` is its place in the tree, as in `RunEvent`; `children` ran within it.
 
-    `usage` is what the whole tree had taken when this was last told: `Usage.as_dict()`.
+    `usage` is what the whole tree had taken when this was last told: `Usage.as_dict()`. `question`
+    is its number in a persistent conversation.
     """
 
     name: str
@@ -157,6 +161,7 @@ class RecordedRun(Record):
     context: RecordedContext
     max_turns: int
     depth_left: int
+    question: int = 1
     tools: tuple[dict[str, str], ...] = ()
     session_ids: tuple[str, ...] = ()
     turns: tuple[RecordedTurn, ...] = ()

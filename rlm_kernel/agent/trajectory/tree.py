@@ -88,7 +88,8 @@ def _calls(run: RecordedRun, calls: Iterable[SubCall]) -> list[Branch]:
 
 def _call(run: RecordedRun, call: SubCall) -> Branch:
     child = next((each for each in run.children if each.name == call.child), None)
-    line = f"{call.function} {_facts([call.model, *_seconds(call.duration_s)])}: {call.prompt}"
+    kind = "a tool" if call.is_tool else call.model
+    line = f"{call.function} {_facts([kind, *_seconds(call.duration_s)])}: {call.prompt}"
     if child is not None:
         return line, [_run(child)]
     reply = f"replies {call.reply}" if call.reply is not None else f"fails: {call.error}"
