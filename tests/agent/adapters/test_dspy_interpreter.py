@@ -97,7 +97,7 @@ def test_what_was_printed_is_not_lost_when_the_code_raises(
 
 
 def test_wrong_syntax_is_told_as_such(interpreter: SessionInterpreter) -> None:
-    with pytest.raises(SyntaxError, match="incomplete input"):
+    with pytest.raises(SyntaxError, match="never closed"):
         interpreter.execute("print(")
     with pytest.raises(SyntaxError, match="unindent"):
         interpreter.execute("if True:\n    a = 1\n  b = 2")
