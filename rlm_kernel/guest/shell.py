@@ -32,6 +32,11 @@ TRACEBACK_MAX = 1 << 18
 """Characters of an error's text, and of its traceback, that are told; the rest is cut."""
 
 
+ALLOW_INCOMPLETE_INPUT = 0x4000
+"""What code that ends too early is compiled with at a prompt which can go on to a next line: the
+error then has a name of its own. Source: PyCF_ALLOW_INCOMPLETE_INPUT in CPython's codeop."""
+
+
 class SessionHistory(HistoryManager):
     """IPython's, with the latest inputs in plain attributes: traits check what each cell sets."""
 
@@ -71,6 +76,7 @@ class SessionShell(InteractiveShell):
         ResultHook.events = EventPublisher.events = cls.emitter = events
         shell: SessionShell = cls.instance(config=config)
         shell.kernel = KernelHandle(events)
+        shell.compile.flags &= ~ALLOW_INCOMPLETE_INPUT
         shell.extension_manager.load_extension("storemagic")
         return shell
 

@@ -61,6 +61,7 @@ def test_an_error_has_its_class_its_text_and_its_traceback(shared_box: Sandbox) 
     ("code", "ename"),
     [
         ("def broken(:", "SyntaxError"),
+        ("broken(1,\n", "SyntaxError"),
         ("import sys; sys.exit(3)", "SystemExit"),
         ("%no_such_magic", None),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),

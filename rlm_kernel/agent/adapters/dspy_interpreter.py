@@ -19,7 +19,7 @@ from rlm_kernel.errors import ConfigurationError, RLMKernelError, SandboxClosed
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-_SYNTAX_ERRORS = ("SyntaxError", "IndentationError", "TabError", "_IncompleteInputError")
+_SYNTAX_ERRORS = ("SyntaxError", "IndentationError", "TabError")
 _RESERVED = frozenset({"SUBMIT", "__builtins__", "get_ipython", "_rlm"})
 
 
