@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,10 @@ Form = Literal["text", "bytes", "json", "files"]
 
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _NESTED = 2
-"""So deep into lists and dicts their items become JSON one by one, and not all at once."""
+"""So deep into lists and dicts their items become JSON in turn, and not all at once."""
+
+_BATCH, _SMALL = 1_000, 10_000
+_SCALARS = frozenset({int, float, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,21 +158,46 @@ def _pack_data(value: object, limit: int | None) -> ContextFile:
 def _json_pieces(value: object, place: str, nested: int) -> Iterator[str]:
     """The JSON of a packed value, in pieces: a copy of all its texts at once may be large."""
     if nested and value and type(value) is list:
-        mark = "["
-        for at, item in enumerate(value):
-            yield mark
-            yield from _json_pieces(item, f"{place}[{at}]", nested - 1)
-            mark = ","
-        yield "]"
+        yield from _bracketed("[", _item_pieces(value, place, nested - 1), "]")
     elif nested and value and type(value) is dict and _has_plain_keys(value):
-        mark = "{"
-        for key, item in value.items():
-            yield f"{mark}{_JSON.encode(key)}:"
-            yield from _json_pieces(item, f"{place}[{key!r}]", nested - 1)
-            mark = ","
-        yield "}"
+        yield from _bracketed("{", _entry_pieces(value, place, nested - 1), "}")
     else:
         yield _JSON.encode(pack(value, place))
+
+
+def _bracketed(opening: str, parts: Iterable[Iterable[str]], closing: str) -> Iterator[str]:
+    mark = opening
+    for part in parts:
+        yield mark
+        yield from part
+        mark = ","
+    yield closing
+
+
+def _item_pieces(values: list[Any], place: str, nested: int) -> Iterator[Iterable[str]]:
+    for start in range(0, len(values), _BATCH):
+        batch = values[start : start + _BATCH]
+        if all(map(_is_small, batch)):
+            yield (_JSON.encode(batch)[1:-1],)
+            continue
+        for at, item in enumerate(batch, start):
+            yield _json_pieces(item, f"{place}[{at}]", nested)
+
+
+def _entry_pieces(values: dict[str, Any], place: str, nested: int) -> Iterator[Iterable[str]]:
+    entries = iter(values.items())
+    while batch := dict(islice(entries, _BATCH)):
+        if all(map(_is_small, batch.values())):
+            yield (_JSON.encode(batch)[1:-1],)
+            continue
+        for key, item in batch.items():
+            name = (f"{_JSON.encode(key)}:",)
+            yield chain(name, _json_pieces(item, f"{place}[{key!r}]", nested))
+
+
+def _is_small(value: object) -> bool:
+    """Whether it is JSON as it is, and not much of it."""
+    return len(value) <= _SMALL if type(value) is str else type(value) in _SCALARS
 
 
 def _has_plain_keys(value: dict[Any, Any]) -> bool:

@@ -16,6 +16,8 @@ from rlm_kernel.agent.events import (
     OutputWritten,
     SubCallFinished,
     SubCallStarted,
+    ToolCallFinished,
+    ToolCallStarted,
     TurnStarted,
 )
 from rlm_kernel.agent.fences import parse_reply
@@ -62,7 +64,13 @@ class StepPrinter:
                     f"{margin}→ {event.call} {event.function}: {_preview(event.prompt)}", _DIM
                 )
             case SubCallFinished():
-                self._reply(event, margin)
+                self._outcome(event.call, event.reply, event.error, event.duration_s, margin)
+            case ToolCallStarted():
+                self._line(
+                    f"{margin}→ {event.call} {event.tool}({_preview(event.arguments)})", _DIM
+                )
+            case ToolCallFinished():
+                self._outcome(event.call, event.value, event.error, event.duration_s, margin)
             case AnswerGiven() if event.depth == 0:
                 turns = f"{event.turns} turn" + ("s" if event.turns > 1 else "")
                 reason = ", forced because no turns were left" if event.forced else ""
@@ -99,10 +107,12 @@ class StepPrinter:
         facts += [f"the session's variables: {event.state}"] if event.state != "kept" else []
         self._line(f"{margin}  ({', '.join(facts)})", _DIM if event.ok else _ERROR)
 
-    def _reply(self, event: SubCallFinished, margin: str) -> None:
-        text = f"failed: {event.error}" if event.reply is None else event.reply
-        colour = _ERROR if event.reply is None else _DIM
-        self._line(f"{margin}← {event.call} ({event.duration_s:.1f} s) {_preview(text)}", colour)
+    def _outcome(
+        self, call: int, value: str | None, error: str | None, duration_s: float, margin: str
+    ) -> None:
+        text = f"failed: {error}" if value is None else value
+        colour = _ERROR if value is None else _DIM
+        self._line(f"{margin}← {call} ({duration_s:.1f} s) {_preview(text)}", colour)
 
     def _lines(self, text: str, margin: str, colour: str) -> None:
         for line in text.splitlines():

@@ -116,6 +116,15 @@ def test_the_answer_goes_to_stdout_and_each_step_to_stderr(
     assert not list((tmp_path / "runtime").iterdir())
 
 
+def test_a_folder_and_files_beside_it_are_one_context(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "notes" / "deep").mkdir(parents=True)
+    (tmp_path / "notes" / "deep" / "a.md").write_text("a")
+    script = [code("FINAL(dict(context))")]
+    status, out, _ = command(script, "--context", "notes", "context.txt")
+    assert (status, out) == (0, "{'context.txt': 'abc', 'notes/deep/a.md': 'a'}\n")
+    assert command(script, "--context", "notes")[1] == "{'deep/a.md': 'a'}\n"
+
+
 def test_without_a_manager_it_runs_one_of_its_own_and_leaves_nothing_behind(
     tmp_path: Path,
 ) -> None:

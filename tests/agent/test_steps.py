@@ -15,6 +15,8 @@ from rlm_kernel.agent import (
     OutputWritten,
     SubCallFinished,
     SubCallStarted,
+    ToolCallFinished,
+    ToolCallStarted,
     TurnStarted,
 )
 from rlm_kernel.agent.steps import StepPrinter
@@ -109,3 +111,18 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
     assert shown(event, stream=Terminal()) == "\x1b[1m── turn 1 of 2 ──\x1b[0m\n"
     monkeypatch.setenv("NO_COLOR", "1")
     assert shown(event, stream=Terminal()) == shown(event) == "── turn 1 of 2 ──\n"
+
+
+def test_tools_are_shown_with_what_they_were_given_and_gave() -> None:
+    text = shown(
+        ToolCallStarted("0", 3, "price", "'tea', count=2"),
+        ToolCallFinished("0", 3, "4.5", None, 0.25),
+        ToolCallStarted("0.1", 4, "price", "'x'"),
+        ToolCallFinished("0.1", 4, None, "KeyError: x", 0.0),
+    )
+    assert text == (
+        "→ 3 price('tea', count=2)\n"
+        "← 3 (0.2 s) 4.5\n"
+        "    → 4 price('x')\n"
+        "    ← 4 (0.0 s) failed: KeyError: x\n"
+    )
