@@ -191,6 +191,10 @@ class ManagedSession:
 
     async def _begin(self) -> None:
         self._session_id = (await self._create()).session_id
+        await self._attach()
+
+    async def _attach(self) -> None:
+        """Connect to the session's kernel, from wherever we are."""
         self._connection = await self._client.connection(self._session_id)
         if await are_within_reach(self._client.base_url, self._connection):
             self._kernel = await KernelConnection.open(self._connection)
@@ -201,8 +205,7 @@ class ManagedSession:
     async def _reconnect(self) -> bool:
         """Whether the session is still as it was."""
         try:
-            self._connection = await self._client.connection(self._session_id)
-            self._kernel = await KernelConnection.open(self._connection)
+            await self._attach()
             return await self._probe()
         except (SessionExpired, SessionNotFound):
             await self._begin()
