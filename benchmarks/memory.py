@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 MB = 1e6
@@ -15,7 +16,12 @@ def private_bytes(pid: int) -> int:
 
 def bytes_of_descendants() -> int:
     """Memory of all processes below this one, shared pages counted once."""
-    return sum(_sum_of(pid, "Pss:") for pid in _below(os.getpid()))
+    return proportional_bytes(_below(os.getpid()))
+
+
+def proportional_bytes(pids: Iterable[int]) -> int:
+    """Memory of these processes, pages that some of them share counted once."""
+    return sum(_sum_of(pid, "Pss:") for pid in pids)
 
 
 def _sum_of(pid: int, field: str) -> int:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benchmarks import agent, manager, sandbox
+from benchmarks import agent, density, manager, sandbox
 
 
 def test_the_benchmark_of_the_sandbox_reports_every_figure(
@@ -36,3 +36,13 @@ def test_the_benchmark_of_the_agent_reports_every_figure() -> None:
     for name in ("this package without litellm", "rlms, local (not isolated)", agent.ISOLATED):
         assert done.stdout.count(f"\n{name} ") >= 2, done.stdout
     assert "\nall of them, for each " in done.stdout
+
+
+async def test_the_benchmark_of_density_reports_every_figure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(density, "SETTLING_SECONDS", 0.1)
+    await density.measure([1, 2])
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 4
+    assert sum(" MB each" in line for line in said) == 3

@@ -194,6 +194,7 @@ class ManagedSession:
         await self._attach()
 
     async def _attach(self) -> None:
+        """Connect to the session's kernel, from wherever we are."""
         self._connection = await self._client.connection(self._session_id)
         if await are_within_reach(self._client.base_url, self._connection):
             self._kernel = await KernelConnection.open(self._connection)

@@ -51,6 +51,7 @@ class ZygoteRotation:
         self._born = time.monotonic()
         self._retired: set[Zygote] = set()
         self._succession: asyncio.Task[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
 
     @classmethod
@@ -61,7 +62,9 @@ class ZygoteRotation:
         max_seconds: float = ZYGOTE_SECONDS,
     ) -> ZygoteRotation:
         """Starts the first zygote. Raises what `start` raises."""
-        return cls(start, await start(), max_sessions, max_seconds)
+        rotation = cls(start, await start(), max_sessions, max_seconds)
+        rotation._set_alarm(max_seconds)
+        return rotation
 
     @property
     def current(self) -> Zygote:
@@ -81,6 +84,8 @@ class ZygoteRotation:
     async def close(self) -> None:
         """Ends the zygotes and all of their sessions. Idempotent."""
         self._closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._succession is not None:
             self._succession.cancel()
             await asyncio.wait({self._succession})
@@ -92,13 +97,23 @@ class ZygoteRotation:
             raise SandboxClosed("the zygote is closed")
         process = await zygote.fork()
         self._forks += 1
+        self._succeed_if_due()
+        return process
+
+    def _set_alarm(self, seconds: float) -> None:
+        """A zygote grows old also where nobody asks it for anything."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(seconds, self._succeed_if_due, context=Context())
+
+    def _succeed_if_due(self) -> None:
         if self._succession is None and self._is_due():
             self._succession = asyncio.create_task(self._succeed(), context=Context())
-        return process
 
     def _is_due(self) -> bool:
         now = time.monotonic()
-        is_old = now - self._born >= self._max_seconds or self._forks >= self._max_sessions
+        is_old = now >= self._born + self._max_seconds or self._forks >= self._max_sessions
         return is_old and now >= self._next_attempt
 
     async def _succeed(self) -> None:
@@ -107,12 +122,14 @@ class ZygoteRotation:
         except Exception as error:
             log.error("the next zygote did not start, the old one goes on: %s", error)
             self._next_attempt = time.monotonic() + self.retry_seconds
+            self._set_alarm(self.retry_seconds)
         finally:
             self._succession = None
 
     def _replace(self, successor: Zygote) -> None:
         old, self._current = self._current, successor
         self._forks, self._born = 0, time.monotonic()
+        self._set_alarm(self._max_seconds)
         self._retired = {zygote for zygote in self._retired if zygote.lives} | {old}
         old.retire()
         log.info("a new zygote has taken over")

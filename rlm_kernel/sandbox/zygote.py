@@ -25,7 +25,7 @@ from rlm_kernel.sandbox.session import Session
 log = logging.getLogger(__name__)
 
 BOOTS = 3
-"""How often a zygote is booted for those who wait, where it is killed before it is ready."""
+"""How often a zygote is booted for those who wait, where it is killed before it is of use."""
 
 
 class Zygote:
@@ -134,14 +134,19 @@ class Zygote:
         async with self._turn:
             if self._closed:
                 raise SandboxClosed("the zygote is closed")
+            process = await self._fork_or_boot()
+            self.track(process)
+        return process
+
+    async def _fork_or_boot(self) -> SessionProcess:
+        """What kills one zygote may well kill the next, also once it has booted."""
+        for _ in range(BOOTS):
             try:
-                process = await self._ask_for_fork()
+                return await self._ask_for_fork()
             except ConnectionError:  # it is gone, or has just gone
                 self._mourn()
                 await self._boot()
-                process = await self._ask_for_fork()
-            self.track(process)
-        return process
+        return await self._ask_for_fork()
 
     def track(self, process: SessionProcess) -> None:
         """Has the process end with the zygote."""
@@ -192,13 +197,14 @@ class Zygote:
                 if not boots_left:
                     raise ZygoteError(f"the zygote did not start: {error}") from error
                 log.warning("the zygote was killed while it booted: it starts anew")
+                self.observer.zygote_died()
             except OSError as error:
                 raise ZygoteError(f"the zygote did not start: {error}") from error
 
     async def _boot_once(self) -> None:
         started = time.perf_counter()
-        self._start_process()
         try:
+            self._start_process()
             ready = await self._receive()
         except BaseException:
             self._end()
@@ -218,6 +224,7 @@ class Zygote:
             arguments.append("--require-seal")
         if not self._shared:
             arguments.append("--unshared")
+        self._control = control
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", self.module, *arguments],
@@ -226,7 +233,6 @@ class Zygote:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._control = control
 
     def _note(self, ready: dict[str, Any]) -> None:
         self.unsealed, self.preloading = tuple(ready["unsealed"]), tuple(ready["preloading"])

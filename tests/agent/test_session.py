@@ -146,6 +146,18 @@ def test_reset_by_the_model_itself_gives_its_functions_back(factory: SidecarREPL
     in_a_session(factory, use)
 
 
+def test_a_session_that_was_left_is_come_back_to(factory: SidecarREPLFactory) -> None:
+    async def use(environment: Environment) -> None:
+        await run(environment, "x = 41")
+        await environment.suspend()
+        assert await environment.resume()
+        result = await run(environment, "FINAL(x + 1)")
+        assert result.answer is not None
+        assert result.answer.text == "42"
+
+    in_a_session(factory, use)
+
+
 def test_closing_ends_the_session_once_and_for_all(
     factory: SidecarREPLFactory, manager: ManagerProcess
 ) -> None:

@@ -99,9 +99,12 @@ def test_the_manager_can_be_reached_by_those_who_have_the_token() -> None:
 
 def test_a_claimant_may_do_no_more_than_claim() -> None:
     (role,) = of_kind(OVERLAY, "Role")
-    (rule,) = role["rules"]
-    assert rule["apiGroups"] == [API.partition("/")[0]]
-    assert rule["resources"] == ["sandboxclaims"]
+    assert all(rule["apiGroups"] == [API.partition("/")[0]] for rule in role["rules"])
+    allowed = [(rule["resources"], set(rule["verbs"])) for rule in role["rules"]]
+    assert allowed == [
+        (["sandboxclaims"], {"create", "get", "delete"}),
+        (["sandboxwarmpools"], {"get"}),
+    ]
     (binding,) = of_kind(OVERLAY, "RoleBinding")
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
 

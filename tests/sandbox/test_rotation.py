@@ -116,6 +116,24 @@ async def test_a_zygote_that_is_old_is_replaced_by_one_with_another_hash_seed() 
         assert (await run(await zygotes.spawn(), HASH)).result != before
 
 
+async def test_a_zygote_that_nobody_asks_grows_old_as_well(zygote: Zygote) -> None:
+    starts = 0
+
+    async def failing_once() -> Zygote:
+        nonlocal starts
+        starts += 1
+        if starts == 2:
+            raise ZygoteError("not this time")
+        return Lent(zygote)
+
+    async with rotation(failing_once, max_seconds=0.05) as zygotes:
+        zygotes.retry_seconds = 0.01
+        first = zygotes.current
+        await until(lambda: zygotes.current is not first)
+        second = zygotes.current
+        await until(lambda: zygotes.current is not second)
+
+
 async def test_a_zygote_that_does_not_start_is_logged_once_and_the_old_one_goes_on(
     zygote: Zygote, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,9 +171,7 @@ async def test_after_a_failure_it_is_tried_again_later(zygote: Zygote) -> None:
         zygotes.retry_seconds = 0.0
         first = zygotes.current
         await zygotes.spawn()
-        await until(lambda: starts == 2)
-        await asyncio.sleep(0)
-        await zygotes.spawn()
+        await until(lambda: starts > 2)
         await until(lambda: zygotes.current is not first)
 
 

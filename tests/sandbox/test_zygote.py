@@ -15,6 +15,8 @@ import pytest
 
 from rlm_kernel.errors import SandboxClosed, ZygoteError
 from rlm_kernel.sandbox import Event, Session, Zygote
+from rlm_kernel.sandbox.observer import Observer
+from rlm_kernel.sandbox.process import SessionProcess
 from tests.processes import alive, children_of, descendants_of
 from tests.sandbox.sessions import own_zygote, session
 
@@ -67,12 +69,41 @@ async def test_a_zygote_that_is_killed_while_it_boots_costs_nobody_a_session() -
         await zygote.close()
 
 
+async def test_zygotes_that_are_killed_as_soon_as_they_work_cost_nobody_a_session() -> None:
+    class Doomed(Zygote):
+        kills = 2
+
+        async def _ask_for_fork(self) -> SessionProcess:
+            if self.kills:
+                self.kills -= 1
+                os.kill(self.pid, signal.SIGKILL)
+            return await super()._ask_for_fork()
+
+    deaths = Deaths()
+    zygote = await Doomed.start(observer=deaths)
+    try:
+        assert "1" in str(await run(await zygote.spawn(), "1"))
+        assert isinstance(zygote, Doomed)
+        assert (zygote.kills, deaths.count) == (0, 2)
+    finally:
+        await zygote.close()
+
+
+class Deaths(Observer):
+    count = 0
+
+    def zygote_died(self) -> None:
+        self.count += 1
+
+
 async def test_a_zygote_that_always_ends_while_it_boots_is_an_error() -> None:
     class EndsAtOnce(Zygote):
         module = "this"
 
+    deaths = Deaths()
     with pytest.raises(ZygoteError, match="did not start: the zygote ended"):
-        await EndsAtOnce.start()
+        await EndsAtOnce.start(observer=deaths)
+    assert deaths.count == 2  # and the third is the error
 
 
 async def next_child(known: set[int]) -> int:

@@ -16,6 +16,7 @@ from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from jupyter_server.services.kernelspecs.handlers import default_handlers as kernelspecs
 from jupyter_server.services.sessions import handlers as sessions
 from tornado.web import HTTPError, RequestHandler, authenticated
+from tornado.websocket import WebSocketProtocol, WebSocketProtocol13
 
 from rlm_kernel.manager.jupyter.faults import Faults
 from rlm_kernel.manager.jupyter.identity import visitor_of
@@ -54,6 +55,13 @@ class KernelAction(Faults, kernels.KernelActionHandler):
 
 class KernelSocket(Faults, KernelWebsocketHandler):
     """`/api/kernels/{id}/channels`"""
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """Jupyter Server's pings are its own, and in milliseconds, which tornado takes for its."""
+        protocol: WebSocketProtocol | None = super().get_websocket_protocol()
+        if isinstance(protocol, WebSocketProtocol13):
+            protocol.params.ping_interval = None
+        return protocol
 
 
 class SpecFile(Faults, KernelSpecResourceHandler):

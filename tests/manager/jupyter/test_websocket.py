@@ -30,6 +30,11 @@ def test_a_cell_is_answered_and_its_output_published(client: SocketClient) -> No
     assert text_of(messages) == "hello\n"
 
 
+def test_a_connection_is_nothing_to_warn_of(manager: ManagerProcess, client: SocketClient) -> None:
+    client.execute("1")
+    assert "websocket_ping" not in manager.log()
+
+
 def test_the_variables_are_those_of_the_session(
     http: httpx.Client, session: str, client: SocketClient
 ) -> None:
