@@ -90,12 +90,15 @@ class Engine:
         self("import", str(archive), self.base)
         archive.unlink()
 
-    def build(self, image: str) -> float:
-        """Builds an image of ours without a network; how many seconds that took."""
+    def build(self, image: str, *further: str, tag: str = "") -> float:
+        """Builds an image of ours without a network; how many seconds that took.
+
+        `further` are build arguments, and `tag` is its name if not its own.
+        """
         started = time.monotonic()
-        arguments = [f"BASE={self.base}", "PIP_NO_INDEX=1", "PYODIDE_URL=/offline"]
+        arguments = [f"BASE={self.base}", "PIP_NO_INDEX=1", "PYODIDE_URL=/offline", *further]
         self(
-            *("build", "--quiet", "--format=docker", "--network=none", f"--tag={image}"),
+            *("build", "--quiet", "--format=docker", "--network=none", f"--tag={tag or image}"),
             *(f"--build-arg={argument}" for argument in arguments),
             f"--file={ROOT / 'deploy' / 'docker' / f'Dockerfile.{IMAGES[image]}'}",
             str(ROOT),

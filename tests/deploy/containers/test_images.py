@@ -67,6 +67,13 @@ def test_what_the_cache_lacks_is_said_and_not_looked_for(engine: Engine) -> None
     assert "rlm-kernel fetch" in done.stderr
 
 
+def test_packages_can_be_built_in(engine: Engine) -> None:
+    tag = "localhost/rlm-test-preload:latest"
+    engine.build(MANAGER, "RLM_KERNEL_PRELOAD=attrs", tag=tag)
+    code = "import sys; print('attrs' in sys.modules)"
+    assert engine(*CONFINED, tag, "exec", "-c", code) == "True\n"
+
+
 @pytest.fixture
 def manager(engine: Engine) -> Iterator[str]:
     """A manager, from its first moment on."""

@@ -135,6 +135,14 @@ def test_pyodide_that_is_nowhere(engine: Engine) -> None:
         assert said in TABLE
 
 
+def test_an_agent_without_a_model(engine: Engine) -> None:
+    settings = ("--env=MODEL_PATH=/models", "--tmpfs=/models")
+    done = engine.try_("run", "--rm", *CONFINED, *settings, "rlm-inference:latest", "agent")
+    assert done.returncode == 2
+    assert "name one GGUF file: /models has none" in done.stderr
+    assert "`name one GGUF file: /models has none`" in TABLE
+
+
 def test_an_agent_without_a_token(engine: Engine) -> None:
     open_to_all = ("--env=RLM_KERNEL_AGENT_HOST=0.0.0.0", "--env=RLM_KERNEL_MODEL=openai/none")
     done = engine.try_("run", "--rm", *CONFINED, *open_to_all, "rlm-inference:latest", "agent")
