@@ -24,8 +24,8 @@ SUPERUSER = 0
 
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _ADVICE = (
-    "The cache cannot be written and lacks it: complete it by `rlm-kernel fetch` where it can be, "
-    "with the same version, or set RLM_KERNEL_CACHE to a directory of your own."
+    "The cache cannot be written and lacks something: complete it by `rlm-kernel fetch` where it "
+    "can be, with the same version, or set RLM_KERNEL_CACHE to a directory of your own."
 )
 
 
@@ -59,8 +59,14 @@ def private_directory(name: str) -> Path:
                 path.mkdir(mode=0o700, exist_ok=True)
             _refuse_foreign(path, path.stat())
     except OSError as error:
-        raise CacheError(f"the cache directory {directory} cannot be used: {error}") from error
+        raise CacheError(
+            f"the cache directory {directory} cannot be used: {error}{_advice(error)}"
+        ) from error
     return directory
+
+
+def _advice(error: OSError) -> str:
+    return f". {_ADVICE}" if error.errno in _READ_ONLY else ""
 
 
 @contextmanager
@@ -106,8 +112,7 @@ def locked(path: Path, progress: Progress) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
     except OSError as error:
-        advice = f". {_ADVICE}" if error.errno in _READ_ONLY else ""
-        raise CacheError(f"{path} could not be made: {error}{advice}") from error
+        raise CacheError(f"{path} could not be made: {error}{_advice(error)}") from error
 
 
 @contextmanager

@@ -91,18 +91,18 @@ class ScriptedModelServer:
 
     `script` is the replies in order, or a callable that makes each reply from its request (called
     on the server's threads, for one request at a time). A request past the end of the script is
-    answered with status 400 and a message that says so.
+    answered with status 400 and a message that says so. `port` 0 is a free one.
     """
 
     model_name = "openai/scripted"
 
-    def __init__(self, script: Script = ()) -> None:
+    def __init__(self, script: Script = (), *, port: int = 0) -> None:
         self._next_step = script if callable(script) else _steps_in_order(script)
         self._requests: list[ChatRequest] = []
         self._hangups = 0
         self._changed = threading.Condition()
         self._closing, self._close_now = os.pipe()
-        self._http = _HTTPServer(self)
+        self._http = _HTTPServer(self, port)
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, name="scripted-model"
         )
@@ -190,9 +190,9 @@ class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = False  # server_close() joins them, so that no test leaks a thread
     request_queue_size = 128  # else many clients at once wait a second for the system's next try
 
-    def __init__(self, owner: ScriptedModelServer) -> None:
+    def __init__(self, owner: ScriptedModelServer, port: int) -> None:
         self.owner = owner
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):

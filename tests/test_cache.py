@@ -157,7 +157,9 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_says_what_to_do(
     tmp_path: Path, number: int
 ) -> None:
     with (
-        pytest.raises(CacheError, match=r"The cache cannot be written and lacks it: .*fetch"),
+        pytest.raises(
+            CacheError, match=r"The cache cannot be written and lacks something: .*fetch"
+        ),
         locked(tmp_path / "thing", SILENT),
     ):
         raise OSError(number, os.strerror(number))

@@ -6,8 +6,9 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
-from tests.deploy.rendered import NEWEST, OLDEST, VARIANTS, Manifest, manifests, pod, render
+from tests.deploy.rendered import K8S, NEWEST, OLDEST, VARIANTS, Manifest, manifests, pod, render
 
 FOREIGN = {"ServiceMonitor", "PrometheusRule", "SandboxTemplate", "SandboxWarmPool"}
 """Kinds that operators bring, which have tests of their own."""
@@ -30,6 +31,18 @@ def test_manifests_follow_the_schemas(variant: str, version: str) -> None:
 def test_the_pod_of_a_sandbox_follows_them_too(version: str) -> None:
     spec = pod("overlays/agent-sandbox")
     check({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": spec}, version)
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_the_loader_of_models_follows_them_and_is_restricted(version: str) -> None:
+    loader = yaml.safe_load((K8S / "model-loader.yaml").read_text())
+    check(loader, version)
+    (container,) = loader["spec"]["containers"]
+    security = pod("base")["containers"][0]["securityContext"]
+    assert container["securityContext"].items() <= security.items()
+    (claim,) = [each for each in manifests("base") if each["kind"] == "PersistentVolumeClaim"]
+    (volume,) = loader["spec"]["volumes"]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
 
 
 def test_a_field_that_does_not_exist_is_noticed() -> None:

@@ -1,0 +1,99 @@
+"""The images by themselves: small, closed, and in no need of anything around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.deploy.containers.engine import Engine
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(2400), pytest.mark.usefixtures("images")]
+
+MANAGER, AGENT = "wasm-manager:latest", "rlm-inference:latest"
+MAX_MANAGER_BYTES = 400_000_000
+
+CONFINED = (
+    *("run", "--rm", "--network=none", "--read-only", "--read-only-tmpfs=false"),
+    *("--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=1024", "--memory=2g"),
+)
+TOOLS = "cc gcc ld make cmake git npm node curl wget hatchling pip uv"
+
+each_image = pytest.mark.parametrize("image", [MANAGER, AGENT])
+
+
+def shell(engine: Engine, image: str, script: str, *options: str) -> str:
+    return engine(*CONFINED, *options, "--entrypoint=sh", image, "-c", script)
+
+
+def test_the_manager_is_small(engine: Engine) -> None:
+    assert int(engine("image", "inspect", "--format={{.Size}}", MANAGER)) < MAX_MANAGER_BYTES
+
+
+@each_image
+def test_it_has_no_tools_to_build_or_fetch_with(engine: Engine, image: str) -> None:
+    script = f"for tool in {TOOLS}; do command -v $tool; done; true"
+    assert shell(engine, image, script) == ""
+
+
+@each_image
+def test_its_user_has_a_number_and_can_change_nothing(engine: Engine, image: str) -> None:
+    assert shell(engine, image, "id -u").strip() == "10001"
+    assert shell(engine, image, "find /opt/rlm-kernel -writable -not -type l") == ""
+
+
+@each_image
+def test_it_says_what_it_is_and_how_to_ask_it(engine: Engine, image: str) -> None:
+    config = json.loads(engine("image", "inspect", image))[0]
+    assert config["Labels"]["org.opencontainers.image.title"] == image.partition(":")[0]
+    assert config["Config"]["StopSignal"] == "SIGTERM"
+    assert config["Healthcheck"]["Test"][:3] == ["CMD", "rlm-kernel", "healthcheck"]
+
+
+def test_code_runs_with_no_network_and_no_file_to_write_to(engine: Engine) -> None:
+    assert engine(*CONFINED, "-e", "REQUIRE_SEAL=1", MANAGER, "exec", "-c", "print(6*7)") == "42\n"
+
+
+def test_any_user_will_do(engine: Engine) -> None:
+    """As where a cluster gives each namespace numbers of its own."""
+    assert engine(*CONFINED, "--user=1234567:0", MANAGER, "exec", "-c", "print(6*7)") == "42\n"
+
+
+def test_what_the_cache_lacks_is_said_and_not_looked_for(engine: Engine) -> None:
+    done = engine.try_(*CONFINED, MANAGER, "exec", "--preload", "attrs", "-c", "1")
+    assert done.returncode == 2
+    assert "Read-only file system" in done.stderr
+    assert "rlm-kernel fetch" in done.stderr
+
+
+def test_packages_can_be_built_in(engine: Engine) -> None:
+    tag = "localhost/rlm-test-preload:latest"
+    engine.build(MANAGER, "RLM_KERNEL_PRELOAD=attrs", tag=tag)
+    code = "import sys; print('attrs' in sys.modules)"
+    assert engine(*CONFINED, tag, "exec", "-c", code) == "True\n"
+
+
+@pytest.fixture
+def manager(engine: Engine) -> Iterator[str]:
+    """A manager, from its first moment on."""
+    name = "rlm-test-manager"
+    engine.try_("rm", "--force", "--time=0", name)
+    engine("run", "--detach", f"--name={name}", *CONFINED[2:], MANAGER)
+    yield name
+    engine("rm", "--force", "--time=0", name)
+
+
+def test_a_manager_that_still_starts_can_be_stopped(engine: Engine, manager: str) -> None:
+    """As the first process it would not hear SIGTERM before it has a handler for it."""
+    while "rlm-kernel serve" not in engine("top", manager, "args").replace("python3", ""):
+        pass
+    engine("kill", "--signal=TERM", manager)
+    assert int(engine("wait", manager, seconds=30)) in (0, 128 + 15)
+
+
+def test_what_a_probe_leaves_behind_is_reaped(engine: Engine, manager: str) -> None:
+    engine("exec", manager, "sh", "-c", "true & true & exit 0")
+    while "defunct" in engine("top", manager, "args") or "<" in engine("top", manager, "args"):
+        pass
+    assert engine("exec", manager, "rlm-kernel", "--version").startswith("rlm-kernel ")
