@@ -45,22 +45,24 @@ _LARGE_SUB_CALLS = """\
 `prompt`, so put the instruction and the piece of data into it; tens of thousands of characters \
 are fine.
 - `llm_query_batched(prompts)`: many prompts at once, in parallel; a list of replies in the same \
-order. In the place of one that failed stands an `LLMQueryError`, whose `.code` tells the kind of \
-failure. `await allm_query(prompt)` is for your own `asyncio.gather`; top-level await works.
+order. In the place of one that failed stands an `LLMQueryError`, whose attribute "code" tells \
+the kind of failure. `await allm_query(prompt)` is for tasks of your own; top-level await works.
 """
 
 _LARGE_NO_RECURSION = f"""\
-- `rlm_query(task, context=data)`: asks a language model to do `task` on `data`, of which it can \
-read no more than {TEXT_MAX:,} characters.
+- `rlm_query(task, context=data)`, `rlm_query_batched(tasks, contexts)` and \
+`await arlm_query(task, context=data)`: as these, for a task on data, of which the model can read \
+no more than {TEXT_MAX:,} characters.
 """
 
 _LARGE_RECURSION = """\
 - `rlm_query(task, context=data)`: has another agent, that works as you do in a session of its \
 own, do `task` on `data` (plain data: str, bytes, numbers, lists, dicts); returns its answer as a \
-str. For parts that are themselves too long for `llm_query`. With `fork=True` it works in a copy \
-of your session: it has all of your variables, and `data` may be any object.
-- `rlm_query_batched(tasks, contexts)`: many agents at once, as `llm_query_batched`, also with \
-`fork=True`; `await arlm_query(...)` is for `asyncio.gather`.
+str. For parts that are themselves too long for `llm_query`. With \
+`rlm_query(task, context=data, fork=True)` it works in a copy of your session: it has all of your \
+variables, and `data` may be any object, or left out.
+- `rlm_query_batched(tasks, contexts)`: many agents at once, as with `llm_query_batched`; \
+`await arlm_query(task, context=data)` is for tasks of your own. Both take `fork=True` too.
 """
 
 _LARGE_EARLIER = """\
