@@ -72,6 +72,11 @@ def pack_value(value: object, limit: int | None = None) -> ContextFile:
     return _pack_data(value, limit)
 
 
+def fetched_context(data: bytes, like: ContextFile) -> ContextFile:
+    """The JSON that a session has made of a context of its own, described as it did."""
+    return ContextFile("json", len(data), like.type_name, like.note, lambda: [data])
+
+
 def packed_json(value: Any) -> ContextFile:
     """The file for a value that another session has packed."""
     data = _JSON.encode(value).encode()
@@ -82,6 +87,11 @@ def packed_json(value: Any) -> ContextFile:
 def handed_context(key: str, type_name: str, note: str) -> ContextFile:
     """What a copy of a session finds in itself, as that session describes it."""
     return ContextFile("handed", len(key), type_name, note, lambda: [key.encode()])
+
+
+def key_of(context: ContextFile) -> str:
+    """The key of what is `handed`."""
+    return b"".join(context.pieces()).decode()
 
 
 def _paths(value: object) -> list[Path]:

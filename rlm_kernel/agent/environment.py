@@ -126,6 +126,12 @@ class Environment(Protocol):
         in it as if it were interrupted. Raises ManagerError, ForkFailed.
         """
 
+    async def fetch_handed(self, key: str) -> bytes:
+        """The JSON that the session keeps under `key` while a cell waits for a host call's value.
+
+        Raises ManagerError, ForkFailed, AgentError.
+        """
+
     async def close(self) -> None:
         """End the session, and whatever runs in it. Idempotent; never raises ManagerError.
 

@@ -21,7 +21,10 @@ from rlm_kernel.guest.queries import TEXT_MAX
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """A task for a child run called `run`; with `fork` in a copy of the session that asks."""
+    """A task for a child run called `run`; with `fork` in a copy of the session that asks.
+
+    Without it a context that is `handed` must be fetched from there.
+    """
 
     run: str
     model: Model
@@ -88,7 +91,7 @@ class HostFunctions:
     async def _delegate(self, function: str, args: Any) -> str:
         match args, self._child_run:
             case {"task": str(task), "handed": str(key), "kind": str(kind), "note": str(note)}, run:
-                context, fork = handed_context(key, kind, note), True
+                context, fork = handed_context(key, kind, note), args.get("fork") is not False
             case {"task": str(task), "context": given}, run:
                 context, fork = packed_json(given), False
             case {"task": str(task)}, _:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from rlm_kernel.agent.answer_type import AnswerType
 from rlm_kernel.agent.answers import find_text_answer
 from rlm_kernel.agent.compaction import compact
-from rlm_kernel.agent.context import ContextFile
+from rlm_kernel.agent.context import ContextFile, fetched_context, key_of
 from rlm_kernel.agent.conversation import Conversation
 from rlm_kernel.agent.environment import Answer, Environment, REPLFactory
 from rlm_kernel.agent.events import (
@@ -244,4 +244,13 @@ class Run:
             child = Run(
                 delegation.run, setting, delegation.model, self._depth_left - 1, factory=factory
             )
-            return (await child.answer(delegation.context, delegation.task)).text
+            context = await self._context_for(delegation)
+            return (await child.answer(context, delegation.task)).text
+
+    async def _context_for(self, delegation: Delegation) -> ContextFile:
+        """What goes into the child's session."""
+        context = delegation.context
+        if delegation.fork or context.form != "handed":
+            return context
+        assert self._environment is not None
+        return fetched_context(await self._environment.fetch_handed(key_of(context)), context)

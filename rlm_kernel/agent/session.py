@@ -32,6 +32,7 @@ Connect = Callable[[], ManagerClient]
 Leave = Callable[[], Awaitable[None]]
 
 _FOLDER = "/tmp/rlm"
+_HANDED = f"{_FOLDER}/handed"
 _SETUP_SECONDS = 300.0
 _PROBE_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -189,6 +190,20 @@ class ManagedSession:
     async def fork(self) -> ManagedSession:
         """A live copy of the session; see `Environment`."""
         return await ManagedSession.open(self._connect, copy_of=self._session_id)
+
+    async def fetch_handed(self, key: str) -> bytes:
+        """JSON out of a copy: the session itself waits; see `Environment`."""
+        copy = await self.fork()
+        try:
+            setup = "from rlm_kernel.guest import rlm as _setup"
+            code = f"{setup}\n_setup.write_handed({key!r}, {_HANDED!r})"
+            result = await copy.prepare({}, code)
+            if result.error is not None:
+                reason = ": ".join(result.error)
+                raise AgentError(f"the context could not be taken out of the session: {reason}")
+            return await copy.read(_HANDED)
+        finally:
+            await copy.close()
 
     async def close(self) -> None:
         """Disconnect and delete the session, which ends what runs in it. Idempotent."""

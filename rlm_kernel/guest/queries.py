@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,10 @@ from rlm_kernel.guest.values import pack
 
 TEXT_MAX = 200_000
 """Characters of a context that a model reads where no agent can be started for it."""
+
+CALL_MAX = 100_000
+"""Characters of a context, as JSON, that are sent with the call: more takes long, and may be more
+than a call can hold."""
 
 Arguments = dict[str, Any]
 HostCall = Callable[[str, Arguments], Any]
@@ -133,13 +138,21 @@ class Queries:
         if not self.recursion:
             return asked | _as_text(context)
         if not fork:
-            return asked | {"context": pack(context)}
+            return asked | self._packed(context)
         shown = self._namespace.get("context") if context is None else context
         kind, _, note = sketch(shown).partition(" ")
         asked |= {"handed": "", "kind": kind, "note": note or "an object"}
         if context is not None:
             asked["handed"] = self._hand(context)
         return asked
+
+    def _packed(self, context: Any) -> Arguments:
+        """A context for a session of its own; a large one is fetched by way of a copy of this."""
+        packed = json.dumps(pack(context), separators=(",", ":"))
+        if len(packed) <= CALL_MAX:
+            return {"context": json.loads(packed)}
+        kind, _, note = sketch(context).partition(" ")
+        return {"handed": self._hand(packed), "kind": kind, "note": note, "fork": False}
 
     def _hand(self, context: Any) -> str:
         """The key under which copies of this session find it.

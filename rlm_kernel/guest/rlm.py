@@ -131,6 +131,12 @@ def install(
         _hooks[event] = hook
 
 
+def write_handed(key: str, path: str) -> None:
+    """Write into a file what the session that this is a copy of kept under `key`: JSON."""
+    (former,) = _installed
+    Path(path).write_text(former.handed(key), encoding="utf-8")
+
+
 def load(path: str, form: str) -> Any:
     """The value in a file: `text` in UTF-8, `bytes`, `json` as `values` packs it, or `files`.
 

@@ -148,6 +148,17 @@ def test_a_child_may_be_of_the_other_model(factory: SidecarREPLFactory) -> None:
     assert run_tree(factory, cell, lambda task: "never").answer.text == "unknown_model"
 
 
+def test_a_context_of_twenty_megabytes_reaches_a_child_in_a_session_of_its_own(
+    factory: SidecarREPLFactory,
+) -> None:
+    cell = "secret = 1\nFINAL(rlm_query('t', ['é' * (10 << 20), (1, b'2')]))"
+    look = "FINAL([len(context[0]), context[0][-1], context[1], 'secret' in globals()])"
+    record = run_tree(factory, cell, lambda task: code(look))
+    assert record.answer.text == f"[{10 << 20}, 'é', (1, b'2'), False]"
+    opened = [event.run for event in record.events if isinstance(event, SessionOpened)]
+    assert opened == ["0", "0.1"]
+
+
 @pytest.mark.parametrize("fork", [False, True])
 def test_at_the_limit_a_model_reads_the_context_and_is_told_so(
     factory: SidecarREPLFactory, fork: bool

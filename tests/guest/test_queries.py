@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from rlm_kernel.guest.events import current_request
 from rlm_kernel.guest.host import HostCallError
-from rlm_kernel.guest.queries import TEXT_MAX, LLMQueryError, Queries
+from rlm_kernel.guest.queries import CALL_MAX, TEXT_MAX, LLMQueryError, Queries
 from rlm_kernel.guest.values import pack
 
 
@@ -80,6 +81,14 @@ def test_a_childs_context_is_packed() -> None:
     assert host.queries.rlm_query("task", context=(1, b"2")) == "5"
     packed = pack((1, b"2"))
     assert host.calls == [("rlm_query", {"task": "task", "model": None, "context": packed})]
+
+
+def test_a_large_context_is_left_to_be_fetched() -> None:
+    host, context = Host("5"), ["x" * CALL_MAX, b"y"]
+    host.queries.rlm_query("task", context)
+    ((_, asked),) = host.calls
+    assert (asked["kind"], asked["note"], asked["fork"]) == ("list", "of 2 items", False)
+    assert json.loads(host.handed[0][asked["handed"]]) == pack(context)
 
 
 def test_a_child_in_a_copy_finds_its_context_there_while_it_is_made() -> None:
