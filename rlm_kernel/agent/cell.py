@@ -112,7 +112,7 @@ class Cell:
         try:
             return json.dumps({"ok": await self._on_host_call(name, args)})
         except HostCallFailedError as failure:
-            return json.dumps({"error": {"ename": failure.ename, "evalue": failure.evalue}})
+            return json.dumps({"error": failure.as_dict()})
 
     async def _refuse_input(self) -> str:
         """Nobody is there to type: end the cell, which ends this wait as well."""

@@ -16,8 +16,12 @@ from rlm_kernel.agent.documents import PIECE_BYTES, Documents, opened
 from rlm_kernel.errors import ConfigurationError, ContextTooLarge
 from rlm_kernel.guest.values import pack
 
-Form = Literal["text", "bytes", "json", "files"]
-"""How the session reads it; `files` is a tar archive of what `Documents` found."""
+Form = Literal["text", "bytes", "json", "files", "handed"]
+"""How the session reads it; `files` is a tar archive of what `Documents` found.
+
+What is `handed` is in the session already, which is a copy of another: the bytes are the key under
+which that one kept it, and nothing where it is `context` there.
+"""
 
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _NESTED = 2
@@ -72,11 +76,26 @@ def pack_value(value: object, limit: int | None = None) -> ContextFile:
     return _pack_data(value, limit)
 
 
+def fetched_context(data: bytes, like: ContextFile) -> ContextFile:
+    """The JSON that a session has made of a context of its own, described as it did."""
+    return ContextFile("json", len(data), like.type_name, like.note, lambda: [data])
+
+
 def packed_json(value: Any) -> ContextFile:
     """The file for a value that another session has packed."""
     data = _JSON.encode(value).encode()
     kind = value.get("$type", "dict") if isinstance(value, dict) else type(value).__name__
     return ContextFile("json", len(data), kind, f"{len(data):,} bytes as JSON", lambda: [data])
+
+
+def handed_context(key: str, type_name: str, note: str) -> ContextFile:
+    """What a copy of a session finds in itself, as that session describes it."""
+    return ContextFile("handed", len(key), type_name, note, lambda: [key.encode()])
+
+
+def key_of(context: ContextFile) -> str:
+    """The key of what is `handed`."""
+    return b"".join(context.pieces()).decode()
 
 
 def _paths(value: object) -> list[Path]:

@@ -20,12 +20,21 @@ class OnOutput(Protocol):
 
 
 class HostCallFailedError(Exception):
-    """Raised by an `OnHostCall`: the call fails in the session with this class name and text."""
+    """Raised by an `OnHostCall`: the call fails in the session with this class name and text.
 
-    def __init__(self, ename: str, evalue: str) -> None:
+    `code` names the kind of the failure for programs, as `rlm_kernel.errors` has it.
+    """
+
+    def __init__(self, ename: str, evalue: str, code: str = "") -> None:
         super().__init__(f"{ename}: {evalue}")
         self.ename = ename
         self.evalue = evalue
+        self.code = code
+
+    def as_dict(self) -> dict[str, str]:
+        """As it crosses into the session."""
+        code = {"code": self.code} if self.code else {}
+        return {"ename": self.ename, "evalue": self.evalue, **code}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,19 @@ class Environment(Protocol):
         """Be there again after `suspend`, also in another event loop.
 
         Whether the variables are still there; where they are not, what `load` defined is.
+        """
+
+    async def fork(self) -> Environment:
+        """A session that is a live copy of this one. The caller closes it.
+
+        While a cell waits for the value of a host call the copy is made there, and the cell ends
+        in it as if it were interrupted. Raises ManagerError, ForkFailed.
+        """
+
+    async def fetch_handed(self, key: str) -> bytes:
+        """The JSON that the session keeps under `key` while a cell waits for a host call's value.
+
+        Raises ManagerError, ForkFailed, AgentError.
         """
 
     async def close(self) -> None:

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from rlm_kernel.agent.context import ContextFile, packed_json
+from rlm_kernel.agent.context import ContextFile, handed_context, packed_json
 from rlm_kernel.agent.environment import HostCallFailedError
 from rlm_kernel.agent.events import SubCallFinished, SubCallStarted
 from rlm_kernel.agent.models import Message, Model
+from rlm_kernel.agent.prompts import plain_task
 from rlm_kernel.agent.setting import Setting
 from rlm_kernel.errors import ModelError, RLMKernelError
+from rlm_kernel.guest import gathering
+from rlm_kernel.guest.queries import TEXT_MAX
 
-ChildRun = Callable[[ContextFile, str], Awaitable[str]]
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """A task for a child run called `run`; with `fork` in a copy of the session that asks.
+
+    Without it a context that is `handed` must be fetched from there.
+    """
+
+    run: str
+    model: Model
+    task: str
+    context: ContextFile
+    fork: bool
+
+
+ChildRun = Callable[[Delegation], Awaitable[str]]
+Outcome = dict[str, Any]
 
 
 class HostFunctions:
@@ -27,52 +47,75 @@ class HostFunctions:
         self._sub_calls = sub_calls
         self._setting = setting
         self._child_run = child_run
+        self._children = 0
 
     async def __call__(self, name: str, args: dict[str, Any]) -> Any:
-        """The value of the call, as JSON can hold it. Raises HostCallFailedError."""
+        """The value of the call, as JSON can hold it. Raises HostCallFailedError.
+
+        Those of a batch are made at once, and fail each by itself.
+        """
         match name if self._sub_calls else "", args:
             case "llm_query", {"prompt": str(prompt), "model": (str() | None) as model}:
-                return await self._query(name, prompt, model)
+                return await self._query(name, prompt, self._model(model))
             case "llm_query_batched", {"prompts": list(prompts), "model": (str() | None) as model}:
-                return await self._query_all([str(prompt) for prompt in prompts], model)
-            case "rlm_query", {"task": str(task), "context": context} if self._child_run:
-                return await self._delegate(self._child_run, task, context)
-        raise HostCallFailedError("NotAvailable", f"there is no function {name} with {set(args)}")
+                asked = self._model(model)  # a wrong name is one error, not one for each prompt
+                return await _outcomes(self._query(name, str(each), asked) for each in prompts)
+            case "rlm_query", {"task": str()}:
+                return await self._delegate(name, args)
+            case "rlm_query_batched", {"tasks": list(tasks)}:
+                return await _outcomes(self._delegate(name, each) for each in tasks)
+            case gathering.TOGETHER, {"calls": list(calls)}:
+                return await _outcomes(self._one_of_many(call) for call in calls)
+        raise _not_available(name, args)
 
     async def summarise(self, model: Model, prompt: str) -> str:
         """The model's reply to a question of the run's own. Raises ModelError."""
         try:
-            return await self._ask_model("summarise", model, prompt)
+            return await self._query("summarise", prompt, model)
         except HostCallFailedError as failure:
             raise ModelError(failure.evalue) from failure
 
-    async def _query(self, function: str, prompt: str, model_name: str | None) -> str:
-        return await self._ask_model(function, self._model(model_name), prompt)
+    async def _one_of_many(self, call: Any) -> Any:
+        match call:
+            case {"name": str(name), "args": dict(args)} if name != gathering.TOGETHER:
+                return await self(name, args)
+        raise _not_available(gathering.TOGETHER, {})
 
-    async def _ask_model(self, function: str, model: Model, prompt: str) -> str:
+    async def _query(self, function: str, prompt: str, model: Model) -> str:
         async def ask() -> str:
-            reply = await self._setting.complete(self._run, model, [Message("user", prompt)])
-            return reply.text
+            messages = [Message("user", prompt)]
+            return (await self._setting.complete(self._run, model, messages)).text
 
         return await self._reported(function, model.name, prompt, ask)
 
-    async def _query_all(self, prompts: list[str], model_name: str | None) -> list[dict[str, str]]:
-        self._model(model_name)  # a wrong name is one error, not one for each prompt
-        return await asyncio.gather(*(self._item(prompt, model_name) for prompt in prompts))
+    async def _delegate(self, function: str, args: Any) -> str:
+        match args, self._child_run:
+            case {"task": str(task), "handed": str(key), "kind": str(kind), "note": str(note)}, run:
+                context, fork = handed_context(key, kind, note), args.get("fork") is not False
+            case {"task": str(task), "context": given}, run:
+                context, fork = packed_json(given), False
+            case {"task": str(task)}, _:
+                prompt = plain_task(task, *_text_in(args))
+                return await self._query(function, prompt, self._model(args.get("model")))
+            case _:
+                raise _not_available(function, {})
+        if run is None:
+            raise _not_available(function, args)
+        self._children += 1
+        name = f"{self._run}.{self._children}"
+        return await self._start(
+            function, run, Delegation(name, self._model(args.get("model")), task, context, fork)
+        )
 
-    async def _item(self, prompt: str, model_name: str | None) -> dict[str, str]:
-        try:
-            return {"ok": await self._query("llm_query_batched", prompt, model_name)}
-        except HostCallFailedError as failure:
-            return {"error": failure.evalue}
-
-    async def _delegate(self, child_run: ChildRun, task: str, context: Any) -> str:
+    async def _start(self, function: str, child_run: ChildRun, delegation: Delegation) -> str:
         async def ask() -> str:
-            return await child_run(packed_json(context), task)
+            return await child_run(delegation)
 
-        return await self._reported("rlm_query", self._setting.recursive_model.name, task, ask)
+        return await self._reported(
+            function, delegation.model.name, delegation.task, ask, delegation.run
+        )
 
-    def _model(self, name: str | None) -> Model:
+    def _model(self, name: object) -> Model:
         """Only models of the run: a document must not choose on whom its reader spends money."""
         if name is None:
             return self._setting.recursive_model
@@ -80,24 +123,61 @@ class HostFunctions:
             if model.name == name:
                 return model
         known = sorted({self._setting.recursive_model.name, self._setting.model.name})
-        raise HostCallFailedError("UnknownModel", f"model={name!r}: the models here are {known}")
+        reason = f"model={name!r}: the models here are {known}"
+        raise HostCallFailedError("UnknownModel", reason, "unknown_model")
 
     async def _reported(
-        self, function: str, model: str, prompt: str, ask: Callable[[], Awaitable[str]]
+        self,
+        function: str,
+        model: str,
+        prompt: str,
+        ask: Callable[[], Awaitable[str]],
+        child: str | None = None,
     ) -> str:
         call, started = self._setting.next_call(), time.monotonic()
-        self._setting.emit(SubCallStarted(self._run, call, function, model, prompt))
+        self._setting.emit(SubCallStarted(self._run, call, function, model, prompt, child))
         reply: str | None = None
         failure: str | None = "cancelled"
         try:
             reply, failure = await ask(), None
-        except ModelError as error:
-            failure = str(error)
-            raise HostCallFailedError(type(error).__name__, failure) from error
         except RLMKernelError as error:
-            failure = f"the child run failed: {error}"
-            raise HostCallFailedError(type(error).__name__, failure) from error
+            failure = str(error) if isinstance(error, ModelError) else _of_child(child, error)
+            await self._end_with_tree()
+            raise HostCallFailedError(type(error).__name__, failure, error.code) from error
         finally:
             duration = time.monotonic() - started
             self._setting.emit(SubCallFinished(self._run, call, reply, failure, duration))
         return reply
+
+    async def _end_with_tree(self) -> None:
+        """Where the whole tree ends, wait for that: code must not go on with an error instead."""
+        if self._setting.root.reason is not None:
+            await asyncio.get_running_loop().create_future()
+
+
+def _of_child(child: str | None, error: RLMKernelError) -> str:
+    return str(error) if child is None else f"the child run failed: {error}"
+
+
+async def _outcomes(calls: Iterable[Awaitable[Any]]) -> list[Outcome]:
+    return await asyncio.gather(*(_outcome(call) for call in calls))
+
+
+async def _outcome(call: Awaitable[Any]) -> Outcome:
+    try:
+        return {"ok": await call}
+    except HostCallFailedError as failure:
+        return {"error": failure.as_dict()}
+
+
+def _text_in(args: dict[str, Any]) -> tuple[str | None, int]:
+    """The context as text where the session has made it one, and how long it was."""
+    text, length = args.get("text"), args.get("length")
+    if not isinstance(text, str):
+        return None, 0
+    return text[:TEXT_MAX], length if isinstance(length, int) else len(text)
+
+
+def _not_available(name: str, args: dict[str, Any]) -> HostCallFailedError:
+    reason = f"there is no function {name} with {set(args)}"
+    return HostCallFailedError("NotAvailable", reason, "not_available")

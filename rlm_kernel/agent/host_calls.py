@@ -23,8 +23,7 @@ class AnnouncedCalls:
         try:
             value = await self.calls(name, args)
         except HostCallFailedError as failure:
-            error = {"ename": failure.ename, "evalue": failure.evalue}
-            self.emit(HostCallAnswered(self.run, name, args, None, error))
+            self.emit(HostCallAnswered(self.run, name, args, None, failure.as_dict()))
             raise
         self.emit(HostCallAnswered(self.run, name, args, value))
         return value

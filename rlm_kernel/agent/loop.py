@@ -10,9 +10,9 @@ from dataclasses import replace
 from rlm_kernel.agent.answer_type import AnswerType
 from rlm_kernel.agent.answers import find_text_answer
 from rlm_kernel.agent.compaction import compact
-from rlm_kernel.agent.context import ContextFile
+from rlm_kernel.agent.context import ContextFile, fetched_context, key_of
 from rlm_kernel.agent.conversation import Conversation
-from rlm_kernel.agent.environment import Answer, Environment
+from rlm_kernel.agent.environment import Answer, Environment, REPLFactory
 from rlm_kernel.agent.events import (
     AnswerGiven,
     AnswerSource,
@@ -24,9 +24,10 @@ from rlm_kernel.agent.events import (
 )
 from rlm_kernel.agent.feedback import FORCED, MISMATCH, REPEATED, describe_turns_left
 from rlm_kernel.agent.fences import without_thoughts
-from rlm_kernel.agent.functions import HostFunctions
+from rlm_kernel.agent.functions import Delegation, HostFunctions
 from rlm_kernel.agent.history import History
 from rlm_kernel.agent.models import Completion, Model
+from rlm_kernel.agent.patience import PatientFactory
 from rlm_kernel.agent.prompts import Abilities
 from rlm_kernel.agent.setting import Setting
 from rlm_kernel.agent.tool_calls import ToolCalls
@@ -44,7 +45,8 @@ class Run:
     """One question about one context; `answer` is called once.
 
     `name` is the run's place in its tree, as in `RunEvent`; `depth_left` is what is left of
-    `max_depth`. A `conversation` has the session, and what was said in it before.
+    `max_depth`. A `conversation` has the session, and what was said in it before; `factory` makes
+    the session where the setting's is not to.
     """
 
     def __init__(
@@ -54,14 +56,16 @@ class Run:
         model: Model,
         depth_left: int,
         conversation: Conversation | None = None,
+        factory: REPLFactory | None = None,
     ) -> None:
         self._name = name
+        self._factory = factory or setting.factory
+        self._environment: Environment | None = None
         self._setting = setting
         self._model = model
         self._depth_left = depth_left
         self._conversation = conversation or Conversation()
         self._answer_type: AnswerType | None = None
-        self._children = 0
         self._functions = HostFunctions(
             name, setting, sub_calls=depth_left > 0, child_run=self._child if self._recurs else None
         )
@@ -103,7 +107,7 @@ class Run:
 
     async def _find_answer(self, context: ContextFile | None, query: str) -> AnswerGiven:
         conversation, setting = self._conversation, self._setting
-        environment = await conversation.enter(setting.factory)
+        self._environment = environment = await conversation.enter(self._factory)
         try:
             self._announce(environment)
             history = await conversation.put(
@@ -231,8 +235,22 @@ class Run:
             raise TurnLimitExceeded(f"the model gave no answer within {turns} turns")
         return Answer(text, "text")
 
-    async def _child(self, context: ContextFile, task: str) -> str:
-        self._children += 1
-        name = f"{self._name}.{self._children}"
-        child = Run(name, self._setting, self._setting.recursive_model, self._depth_left - 1)
-        return (await child.answer(context, task)).text
+    async def _child(self, delegation: Delegation) -> str:
+        environment, setting = self._environment, self._setting
+        assert environment is not None
+        original = environment.fork if delegation.fork else setting.factory.open_environment
+        factory = PatientFactory(original, setting.options.session_wait_s)
+        async with setting.room_for_children(self._name):
+            child = Run(
+                delegation.run, setting, delegation.model, self._depth_left - 1, factory=factory
+            )
+            context = await self._context_for(delegation)
+            return (await child.answer(context, delegation.task)).text
+
+    async def _context_for(self, delegation: Delegation) -> ContextFile:
+        """What goes into the child's session."""
+        context = delegation.context
+        if delegation.fork or context.form != "handed":
+            return context
+        assert self._environment is not None
+        return fetched_context(await self._environment.fetch_handed(key_of(context)), context)

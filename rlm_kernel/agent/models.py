@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Literal, Protocol
 
 from rlm_kernel.agent.model_faults import model_error
+from rlm_kernel.agent.revocable import revocable
 from rlm_kernel.agent.terms import FREE, UNKNOWN, Terms
 from rlm_kernel.errors import ModelError
 
@@ -94,7 +95,8 @@ class LiteLLMModel:
         litellm = await _loaded()
         try:
             async with asyncio.timeout(self.timeout_s):
-                response = await litellm.acompletion(**self._request(messages, max_output_tokens))
+                call = litellm.acompletion(**self._request(messages, max_output_tokens))
+                response = await revocable(call)
         except TimeoutError as error:
             reason = f"{self.name}: no answer within {self.timeout_s:g} s"
             raise ModelError(reason, may_have_cost=True) from error

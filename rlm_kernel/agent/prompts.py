@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rlm_kernel.agent.context import ContextFile
+from rlm_kernel.guest.queries import TEXT_MAX
 
 Size = Literal["large", "small"]
 
@@ -44,12 +45,24 @@ _LARGE_SUB_CALLS = """\
 `prompt`, so put the instruction and the piece of data into it; tens of thousands of characters \
 are fine.
 - `llm_query_batched(prompts)`: many prompts at once, in parallel; a list of replies in the same \
-order. In the place of one that failed stands an `LLMQueryError`.
+order. In the place of one that failed stands an `LLMQueryError`, whose attribute "code" tells \
+the kind of failure. `await allm_query(prompt)` is for tasks of your own; top-level await works.
+"""
+
+_LARGE_NO_RECURSION = f"""\
+- `rlm_query(task, context=data)`, `rlm_query_batched(tasks, contexts)` and \
+`await arlm_query(task, context=data)`: as these, for a task on data, of which the model can read \
+no more than {TEXT_MAX:,} characters.
 """
 
 _LARGE_RECURSION = """\
-- `rlm_query(task, context=data)`: has another agent, that works as you do, do `task` on `data`; \
-returns its answer as a str. For parts that are themselves too long for `llm_query`.
+- `rlm_query(task, context=data)`: has another agent, that works as you do in a session of its \
+own, do `task` on `data` (plain data: str, bytes, numbers, lists, dicts); returns its answer as a \
+str. For parts that are themselves too long for `llm_query`. With \
+`rlm_query(task, context=data, fork=True)` it works in a copy of your session: it has all of your \
+variables, and `data` may be any object, or left out.
+- `rlm_query_batched(tasks, contexts)`: many agents at once, as with `llm_query_batched`; \
+`await arlm_query(task, context=data)` is for tasks of your own. Both take `fork=True` too.
 """
 
 _LARGE_EARLIER = """\
@@ -119,6 +132,17 @@ _DOCUMENTS = """\
 read when you ask for it: `context[path]`, or `for path, text in context.items()`. \
 `context.size(path)` is its size in bytes, `context.open(path)` opens it to read line by line. \
 It has {note}."""
+_COPY = """\
+Your session is a copy of the one of the agent that asks you. You have all of its variables, see \
+`SHOW_VARS()`; what you change in yours it does not see: your answer is all that it gets.
+
+`context` is a {kind}: {note}."""
+_PLAIN_TASK = """\
+{task}
+
+Nothing can be run or looked up for this: answer from the text below alone. It is {what}.
+
+{text}"""
 _SAME_CONTEXT = "`context` is what it was."
 _LOST = """\
 The session in which you worked is gone, and with it all variables, functions and imports of \
@@ -156,8 +180,7 @@ def system_prompt(size: Size, abilities: Abilities, own: str | None = None) -> s
         return _SMALL + (f"{_SMALL_TOOLS}{tools}".rstrip() if tools else "")
     return _LARGE.format(
         earlier=_LARGE_EARLIER if abilities.persistent else "",
-        sub_calls=(_LARGE_SUB_CALLS if abilities.sub_calls else "")
-        + (_LARGE_RECURSION if abilities.recursion else ""),
+        sub_calls=_sub_calls(abilities),
         tools=f"{tools}{_TOOL_ERROR}" if tools else "",
         division=_LARGE_DIVISION if abilities.sub_calls else "",
     )
@@ -182,9 +205,25 @@ def question(
     return f"{_LOST}\n\n{told}" if lost else told
 
 
+def plain_task(task: str, text: str | None, length: int) -> str:
+    """A task for a model that is to do it without a session, on this much of a longer text."""
+    if text is None:
+        return task
+    cut = "" if len(text) == length else f"the first {len(text):,} of "
+    return _PLAIN_TASK.format(task=task, what=f"{cut}{length:,} characters", text=text)
+
+
+def _sub_calls(abilities: Abilities) -> str:
+    if not abilities.sub_calls:
+        return ""
+    return _LARGE_SUB_CALLS + (_LARGE_RECURSION if abilities.recursion else _LARGE_NO_RECURSION)
+
+
 def _described(context: ContextFile | None) -> str:
     if context is None:
         return _SAME_CONTEXT
+    if context.form == "handed":
+        return _COPY.format(kind=context.type_name, note=context.note)
     if context.form == "files":
         return _DOCUMENTS.format(note=context.note)
     return _CONTEXT.format(kind=context.type_name, note=context.note)

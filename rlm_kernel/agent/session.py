@@ -32,6 +32,7 @@ Connect = Callable[[], ManagerClient]
 Leave = Callable[[], Awaitable[None]]
 
 _FOLDER = "/tmp/rlm"
+_HANDED = f"{_FOLDER}/handed"
 _SETUP_SECONDS = 300.0
 _PROBE_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -50,11 +51,15 @@ class _Load:
 class ManagedSession:
     """An `Environment`; `open` makes one. It owns its client and its session, and ends both.
 
-    `connect` makes a client of the manager, `leave` is called once its session is over.
+    `connect` makes a client of the manager, `leave` is called once its session is over. It is a
+    copy of the session that `copy_of` names.
     """
 
-    def __init__(self, connect: Connect, leave: Leave | None = None) -> None:
+    def __init__(
+        self, connect: Connect, leave: Leave | None = None, copy_of: str | None = None
+    ) -> None:
         self._connect = connect
+        self._copy_of = copy_of
         self._client = connect()
         self._leave = leave
         self._session_id = ""
@@ -66,9 +71,14 @@ class ManagedSession:
         self._closed = False
 
     @classmethod
-    async def open(cls, connect: Connect, leave: Leave | None = None) -> ManagedSession:
-        """A new session of the client's manager. Raises ManagerError; then nothing is left open."""
-        session = cls(connect, leave)
+    async def open(
+        cls, connect: Connect, leave: Leave | None = None, copy_of: str | None = None
+    ) -> ManagedSession:
+        """A new session of the client's manager.
+
+        Raises ManagerError, and ForkFailed of a copy; then nothing is left open.
+        """
+        session = cls(connect, leave, copy_of)
         try:
             await session._begin()
         except BaseException:
@@ -177,6 +187,24 @@ class ManagedSession:
             await self.suspend()
             raise
 
+    async def fork(self) -> ManagedSession:
+        """A live copy of the session; see `Environment`."""
+        return await ManagedSession.open(self._connect, copy_of=self._session_id)
+
+    async def fetch_handed(self, key: str) -> bytes:
+        """JSON out of a copy: the session itself waits; see `Environment`."""
+        copy = await self.fork()
+        try:
+            setup = "from rlm_kernel.guest import rlm as _setup"
+            code = f"{setup}\n_setup.write_handed({key!r}, {_HANDED!r})"
+            result = await copy.prepare({}, code)
+            if result.error is not None:
+                reason = ": ".join(result.error)
+                raise AgentError(f"the context could not be taken out of the session: {reason}")
+            return await copy.read(_HANDED)
+        finally:
+            await copy.close()
+
     async def close(self) -> None:
         """Disconnect and delete the session, which ends what runs in it. Idempotent."""
         if not self._closed:
@@ -212,12 +240,17 @@ class ManagedSession:
             return False
 
     async def _create(self) -> SessionInfo:
-        creating = asyncio.ensure_future(self._client.create_session())
+        creating = asyncio.ensure_future(self._created())
         try:
             return await asyncio.shield(creating)
         except asyncio.CancelledError:
             await unbroken(self._give_up(creating))
             raise
+
+    async def _created(self) -> SessionInfo:
+        if self._copy_of is None:
+            return await self._client.create_session()
+        return await self._client.fork_session(self._copy_of, mid_cell=True)
 
     async def _give_up(self, creating: asyncio.Future[SessionInfo]) -> None:
         """Learn the id of a session that is about to exist, for `close` to delete it.
@@ -250,6 +283,8 @@ class ManagedSession:
             raise ContextTooLarge(f"the manager does not take the context: {error}") from error
 
     async def _load_again(self) -> None:
+        if self._copy_of is not None:
+            raise AgentError("the session, a copy of another, is lost with all that it had of it")
         for load in self._loads:
             await self._load(load)
 
@@ -273,7 +308,7 @@ class ManagedSession:
         try:
             await self._client.session(self._session_id)
         except SessionExpired as error:
-            if not reopen:
+            if not reopen or self._copy_of is not None:
                 raise
             await self._disconnect()
             await self._begin()

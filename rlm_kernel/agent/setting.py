@@ -36,7 +36,8 @@ class RunOptions:
     of the conversation beyond which the oldest turns are left out, or summarised by the model
     (`compaction`). `max_output_tokens`: the longest reply. `parallel_calls`: model calls of the
     whole tree at one time, and child runs of one depth. `retries`: how often a model call is made
-    again that failed for a reason which may pass. `prompts`: wordings for large or for small
+    again that failed for a reason which may pass. `session_wait_s`: seconds that a child run waits
+    where no manager has room for its session. `prompts`: wordings for large or for small
     models; `system_prompt`: a text of your own instead. `context_limit`: bytes that a context may
     have. `budget`: what the whole tree may take.
     """
@@ -49,6 +50,7 @@ class RunOptions:
     max_output_tokens: int | None = None
     parallel_calls: int = 64
     retries: int = 2
+    session_wait_s: float = 60.0
     prompts: Literal["large", "small"] = "large"
     system_prompt: str | None = None
     compaction: Compaction = "leave_out"
@@ -83,6 +85,7 @@ class Setting:
     _ledger: Ledger = field(init=False)
     _partial_answers: PartialAnswers = field(init=False, default_factory=PartialAnswers)
     _slots: asyncio.Semaphore = field(init=False)
+    _rooms: dict[int, asyncio.Semaphore] = field(init=False, default_factory=dict)
     _numbers: itertools.count[int] = field(init=False, default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -103,6 +106,14 @@ class Setting:
     def partial_answer(self, run: str) -> str | None:
         """The best there is of a run that gave no answer; see `PartialAnswers.of`."""
         return self._partial_answers.of(run)
+
+    def room_for_children(self, run: str) -> asyncio.Semaphore:
+        """What each child of `run` holds while it runs.
+
+        One for each depth: those that wait for their children do not keep these from running.
+        """
+        limit = self.options.parallel_calls
+        return self._rooms.setdefault(run.count("."), asyncio.Semaphore(limit))
 
     def next_call(self) -> int:
         """A number for a sub-call, unique in the tree."""

@@ -163,5 +163,13 @@ class Link:
             self._arrived.remove(found)
             return found
 
+    def take_first(self, kind: str) -> Frame | None:
+        """Takes the first frame of this kind out of the line, if there is one."""
+        with self._interrupts:
+            found = self._first(kind)
+            if found is not None:
+                self._arrived.remove(found)
+            return found
+
     def _first(self, kind: str) -> Frame | None:
         return next((frame for frame in self._arrived if frame.kind == kind), None)

@@ -47,6 +47,10 @@ class RecordedAsker(Asker):
             return json.dumps({"error": {"ename": "NotRecorded", "evalue": reason}})
         return replies.pop(0) if len(replies) > 1 else replies[0]
 
+    async def ask_later(self, prompt: str, *, caller: str, **extra: Any) -> str:
+        """As `ask`: nothing has to be waited for."""
+        return self.ask(prompt, caller=caller, **extra)
+
 
 class Repetition:
     """The session of the repeated run. `text` is the answer that the code gave last, if it did."""

@@ -7,26 +7,25 @@ each cell the agent evaluates `_rlm.answered()`, and learns so whether the cell 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from rlm_kernel.guest.answering import Answering
 from rlm_kernel.guest.documents import Documents
-from rlm_kernel.guest.host import HostCallError, call
+from rlm_kernel.guest.host import acall, call
+from rlm_kernel.guest.queries import Queries
+from rlm_kernel.guest.sketches import sketch
 from rlm_kernel.guest.tools import tool_functions
-from rlm_kernel.guest.values import pack, unpack_json
+from rlm_kernel.guest.values import unpack_json
 
 OWN_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 """IPython's."""
 
+_installed: list[Functions] = []
 _hooks: dict[str, Callable[[Any], None]] = {}
 """What `install` registered: once more in the same session, it takes the place of the last."""
-
-
-class LLMQueryError(Exception):
-    """A sub-call that gave no reply. The message says why."""
 
 
 class TextTable(str):
@@ -46,61 +45,41 @@ class Functions(Answering):
     ) -> None:
         super().__init__(namespace)
         self._host_call = host_call
+        self._queries = Queries(namespace, host_call, acall)
         self._offered: dict[str, Any] = {}
 
     def offer(
         self, *, sub_calls: bool, recursion: bool, tools: Sequence[Mapping[str, str]] = ()
     ) -> None:
-        """Put into the namespace what the model may use."""
+        """Put into the namespace what the model may use.
+
+        Without `recursion` the functions that start agents ask a model instead.
+        """
         names = ["FINAL", "FINAL_VAR", "SUBMIT", "SHOW_VARS"]
-        names += ["llm_query", "llm_query_batched"] if sub_calls else []
-        names += ["rlm_query"] if recursion else []
         self._offered = {name: getattr(self, name.lower()) for name in names}
         if sub_calls:
-            self._offered["LLMQueryError"] = LLMQueryError
+            self._queries.recursion = recursion
+            self._offered |= self._queries.offered
         self._offered |= tool_functions(tools, self._host_call)
         self._namespace.update(self._offered)
         self._namespace["answer"] = {"content": "", "ready": False}
+
+    def withdraw(self) -> None:
+        """Take back what was offered, but for names that have other values now."""
+        for name, function in self._offered.items():
+            if self._namespace.get(name) is function:
+                del self._namespace[name]
+
+    def handed(self, key: str) -> Any:
+        """What was to be found under `key` in copies of this session; else its `context`."""
+        return self._queries.handed[key][1] if key else self._namespace.get("context")
 
     # What the model calls ---------------------------------------------------------------------
 
     def show_vars(self) -> TextTable:
         """The variables of this session: name, type and size or value of each."""
-        lines = [f"{name}: {_sketch(value)}" for name, value in self._variables().items()]
+        lines = [f"{name}: {sketch(value)}" for name, value in self._variables().items()]
         return TextTable("\n".join(lines) or "(no variables)")
-
-    def llm_query(self, prompt: str, model: str | None = None) -> str:
-        """Ask a language model. It sees `prompt` and nothing else.
-
-        Raises LLMQueryError when there is no reply.
-        """
-        _check_prompt(prompt)
-        return str(self._ask("llm_query", {"prompt": prompt, "model": model}))
-
-    def llm_query_batched(
-        self, prompts: Iterable[str], model: str | None = None
-    ) -> list[str | LLMQueryError]:
-        """Ask a language model many prompts at once; the replies come in the same order.
-
-        In the place of a reply that could not be had stands an LLMQueryError that says why.
-        """
-        if isinstance(prompts, str):
-            raise TypeError("llm_query_batched takes a list of prompts; for one, use llm_query")
-        listed = list(prompts)
-        for prompt in listed:
-            _check_prompt(prompt)
-        replies = self._ask("llm_query_batched", {"prompts": listed, "model": model})
-        if not isinstance(replies, list) or len(replies) != len(listed):
-            raise LLMQueryError(f"{len(listed)} replies were expected, not {replies!r:.200}")
-        return [_reply_or_error(reply) for reply in replies]
-
-    def rlm_query(self, task: str, context: Any = None) -> str:
-        """Have another agent, with a session of its own, do `task` on `context`.
-
-        Raises LLMQueryError when there is no answer.
-        """
-        _check_prompt(task)
-        return str(self._ask("rlm_query", {"task": task, "context": pack(context)}))
 
     def before_cell(self, *_: Any) -> None:
         """An answer belongs to the cell that gives it; the functions keep their names."""
@@ -109,12 +88,6 @@ class Functions(Answering):
 
     def _known(self) -> Mapping[str, Any]:
         return self._variables()
-
-    def _ask(self, name: str, args: dict[str, Any]) -> Any:
-        try:
-            return self._host_call(name, args)
-        except HostCallError as error:
-            raise LLMQueryError(error.evalue) from None
 
     def _variables(self) -> dict[str, Any]:
         return {
@@ -136,11 +109,17 @@ def install(
     """Make the session of `shell` (IPython's) ready for a model, as the module says.
 
     Each of `files` is a path, its form (see `load`), and the variables that are to have its value.
+    Once more in the same session, or in a copy of one, it takes the place of the last.
     """
+    loaded = [(names, load(path, form)) for path, form, names in files]
+    for former in _installed:
+        former.withdraw()
     functions = Functions(shell.user_ns, call)
+    _installed[:] = [functions]
     shell.user_ns["_rlm"] = functions
-    for path, form, names in files:
-        shell.user_ns.update(dict.fromkeys(names, load(path, form)))
+    for names, value in loaded:
+        shell.user_ns.update(dict.fromkeys(names, value))
+    del loaded
     functions.offer(sub_calls=sub_calls, recursion=recursion, tools=tools)
     for event, hook in (
         ("pre_run_cell", functions.before_cell),
@@ -152,11 +131,18 @@ def install(
         _hooks[event] = hook
 
 
+def write_handed(key: str, path: str) -> None:
+    """Write into a file what the session that this is a copy of kept under `key`: JSON."""
+    (former,) = _installed
+    Path(path).write_text(former.handed(key), encoding="utf-8")
+
+
 def load(path: str, form: str) -> Any:
     """The value in a file: `text` in UTF-8, `bytes`, `json` as `values` packs it, or `files`.
 
     The first three are read and removed: their bytes would count twice against the session's
-    memory. `files` is a folder, whose files are read when they are asked for.
+    memory. `files` is a folder, whose files are read when they are asked for. For `handed` the file
+    has the key under which the session that this is a copy of kept the value.
     """
     if form == "files":
         return Documents(path)
@@ -172,28 +158,7 @@ def value_of(data: bytes, form: str) -> Any:
     if form == "bytes":
         return data
     text = data.decode("utf-8", "surrogatepass")
+    if form == "handed":
+        (former,) = _installed
+        return former.handed(text)
     return text if form == "text" else unpack_json(text)
-
-
-def _check_prompt(prompt: object) -> None:
-    if not isinstance(prompt, str):
-        raise TypeError(f"a prompt must be a str, not {type(prompt).__name__}")
-
-
-def _reply_or_error(reply: Any) -> str | LLMQueryError:
-    """One of a batch crosses as {"ok": text} or {"error": reason}."""
-    if isinstance(reply, dict) and "error" in reply:
-        return LLMQueryError(str(reply["error"]))
-    return str(reply.get("ok", "")) if isinstance(reply, dict) else str(reply)
-
-
-def _sketch(value: Any) -> str:
-    kind = type(value).__name__
-    if value is None or isinstance(value, bool | int | float | complex):
-        return f"{kind} = {value!r}"
-    if isinstance(value, str):
-        shown = f" = {value!r}" if len(value) <= 60 else ""
-        return f"{kind} of {len(value):,} characters{shown}"
-    if isinstance(value, Sized) and not isinstance(value, type):
-        return f"{kind} of {len(value):,} items"
-    return kind

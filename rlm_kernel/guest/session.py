@@ -62,7 +62,7 @@ class Session:
         interrupts = Interrupts()
         self._link = Link(interrupts)
         self._reserve = reserve = Reserve()
-        self._loop = SessionLoop(self._link, self._take_next, reserve)
+        self._loop = SessionLoop(self._link, self._take_frames, reserve)
         asyncio.set_event_loop(self._loop)
         self._events = events = Events(self._link, interrupts, budget)
         self._raw_output = RawOutput(events)
@@ -90,7 +90,7 @@ class Session:
         events.watch_clock()
         sys.stdout = OutputStream("stdout", 1, events)
         sys.stderr = OutputStream("stderr", 2, events)
-        host.asker = asker = Asker(self._link, events)
+        host.asker = self._asker = asker = Asker(self._link, events)
         builtins.input = asker.input
         getpass.getpass = asker.getpass
         time.sleep = self._link.sleep  # type: ignore[assignment]  # else a busy wait in the C library, deaf to interrupts
@@ -138,6 +138,10 @@ class Session:
         self._raw_output.redirect()
         self._loop.call_soon(self._take_next)
         self._loop.run_until_closed()
+
+    def _take_frames(self) -> None:
+        self._asker.take_answer()
+        self._take_next()
 
     def _take_next(self) -> None:
         while self._running is None and (frame := self._link.next()) is not None:

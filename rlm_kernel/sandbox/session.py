@@ -33,6 +33,10 @@ SHOWN_KIND = 80
 
 FILE_CHANGES = frozenset({"put_file", "remove_file"})
 
+LEAVE_PATIENCE = 5
+"""How many times the grace of an interrupt a copy that was made within a cell has to end it: many
+may be made at once."""
+
 FILE_PATIENCE = 10.0
 """Seconds that a session between cells has to serve a piece of a file. One that is busy with a task
 of its own which never ends must not hold up all that its owner asks after it."""
@@ -55,6 +59,7 @@ class Session:
         self._meter = OutputMeter(limits)
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
+        self._copying = asyncio.Lock()
         self._generation = 0
         self._running: str | None = None
         self._interrupted = False
@@ -329,7 +334,8 @@ class Session:
         """
         asked_by = self._question.request_id if mid_cell else None
         if asked_by is not None:
-            session = await self._copied()
+            async with self._copying:
+                session = await self._copied()
             await session._leave_cell(asked_by)
             return session
         async with self._turn:
@@ -358,13 +364,15 @@ class Session:
             process.wake()
             process.interrupt(request_id)
             try:
-                done = await _within(ended, self._limits.interrupt_grace)
+                async with asyncio.timeout(LEAVE_PATIENCE * self._limits.interrupt_grace):
+                    await ended
+            except (TimeoutError, _ProcessEndedError) as error:
+                await self.close()
+                reason = "its cell ignores the interrupt"
+                raise ForkFailed(f"the session could not be copied: {reason}") from error
             except BaseException:
                 await self.close()
                 raise
-        if not done or ended.exception() is not None:
-            await self.close()
-            raise ForkFailed("the session could not be copied: its cell ignores the interrupt")
         self._renew_standby_soon()
 
     async def close(self) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from rlm_kernel.agent.model_faults import model_error
 from rlm_kernel.agent.models import Completion, LiteLLMModel, Message, Model
+from rlm_kernel.agent.revocable import revocable
 from rlm_kernel.agent.terms import FREE, Terms
 from rlm_kernel.errors import ModelError, ModelUnavailable, PromptTooLong
 from rlm_kernel.testing import ChatRequest, Failure, HangUp, Reply, ScriptedModelServer, Stall
@@ -124,6 +130,54 @@ def test_a_cancelled_call_hangs_up() -> None:
     with ScriptedModelServer([Stall()]) as server:
         asyncio.run(cancel_while_waiting(server))
         server.wait_for_hangups(1)
+
+
+class Gate(ThreadPoolExecutor):
+    """Threads that begin their work, and end it only when they may."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def submit(self, work: Any, /, *args: Any, **kwargs: Any) -> Any:
+        def gated() -> Any:
+            result = work(*args, **kwargs)
+            self.begun.set()
+            self.may_end.wait()
+            return result
+
+        return super().submit(gated)
+
+
+def test_a_call_can_be_cancelled_while_it_is_prepared() -> None:
+    """litellm does that in a thread, from where a coroutine comes: it must not be dropped."""
+
+    async def cancel(server: ScriptedModelServer) -> None:
+        model, gate = model_at(server), Gate()
+        await model.terms()  # litellm is imported
+        call = litellm_task(model)
+        asyncio.get_running_loop().set_default_executor(gate)
+        while not gate.begun.is_set():  # noqa: ASYNC110 - set in a thread
+            await asyncio.sleep(0.001)
+        call.cancel()
+        asyncio.get_running_loop().call_later(0.05, gate.may_end.set)
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    def litellm_task(model: LiteLLMModel) -> asyncio.Task[Any]:
+        import litellm
+
+        request = model._request(QUESTION, None)
+        return asyncio.create_task(revocable(litellm.acompletion(**request)))
+
+    with (
+        ScriptedModelServer(lambda request: Stall()) as server,
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        asyncio.run(cancel(server))
+        gc.collect()
+    assert [str(each.message) for each in caught if "never awaited" in str(each.message)] == []
 
 
 def test_calls_run_side_by_side() -> None:

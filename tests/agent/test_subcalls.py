@@ -189,7 +189,7 @@ def test_a_child_run_has_its_own_session_and_context_and_its_answer_comes_back(
         assert rlm.last_answer is not None
         assert rlm.last_answer.text == "3"
         assert "Count them." in server.requests[1].last
-        assert server.requests[2].last == "Output:\nFalse False True"
+        assert server.requests[2].last == "Output:\nFalse True True"
     opened = [event for event in events if isinstance(event, SessionOpened)]
     assert [(event.run, event.depth) for event in opened] == [("0", 0), ("0.1", 1)]
     assert len({event.session_id for event in opened}) == 2

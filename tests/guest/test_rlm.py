@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
+from rlm_kernel.guest import rlm
 from rlm_kernel.guest.answering import ANSWER_TYPE
-from rlm_kernel.guest.host import HostCallError
-from rlm_kernel.guest.rlm import Functions, LLMQueryError, TextTable, install, load
-from rlm_kernel.guest.values import pack
+from rlm_kernel.guest.rlm import Functions, TextTable, install, load
 
+SUB_CALLS = {
+    "LLMQueryError",
+    "llm_query",
+    "llm_query_batched",
+    "allm_query",
+    "rlm_query",
+    "rlm_query_batched",
+    "arlm_query",
+}
 OK = SimpleNamespace(success=True)
 RAISED = SimpleNamespace(success=False)
 
@@ -49,8 +57,8 @@ def answered(functions: Functions) -> tuple[bool, str | None, str]:
     ("sub_calls", "recursion", "there"),
     [
         (False, False, set()),
-        (True, False, {"llm_query", "llm_query_batched", "LLMQueryError"}),
-        (True, True, {"llm_query", "llm_query_batched", "rlm_query", "LLMQueryError"}),
+        (True, False, SUB_CALLS),
+        (True, True, SUB_CALLS),
     ],
 )
 def test_only_what_can_be_called_is_offered(
@@ -118,52 +126,50 @@ def test_variables_are_listed_without_what_is_not_the_models() -> None:
     ]
 
 
-def test_a_call_crosses_with_its_arguments_and_returns_the_text() -> None:
-    host = Host("reply")
-    _, namespace = furnished(host)
-    assert namespace["llm_query"]("p", model="m") == "reply"
-    assert host.calls == [("llm_query", {"prompt": "p", "model": "m"})]
+class Shell:
+    """What `install` needs of IPython's."""
+
+    def __init__(self) -> None:
+        self.user_ns: dict[str, Any] = {}
+        self.hooks: dict[str, list[Any]] = {"pre_run_cell": [], "post_run_cell": []}
+        self.events = SimpleNamespace(
+            register=lambda event, hook: self.hooks[event].append(hook),
+            unregister=lambda event, hook: self.hooks[event].remove(hook),
+        )
 
 
-def test_a_batch_is_one_call() -> None:
-    host = Host([{"ok": "a"}, {"error": "why"}])
-    _, namespace = furnished(host)
-    first, second = namespace["llm_query_batched"](iter(["x", "y"]))
-    assert host.calls == [("llm_query_batched", {"prompts": ["x", "y"], "model": None})]
-    assert first == "a"
-    assert isinstance(second, LLMQueryError)
-    assert str(second) == "why"
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """That of a session in which nothing was installed."""
+    monkeypatch.setattr(rlm, "_hooks", {})
+    monkeypatch.setattr(rlm, "_installed", [])
+    return Shell()
 
 
-@pytest.mark.parametrize("reply", ["a person's text", [{"ok": "only one"}]])
-def test_a_batch_answered_in_another_form_is_an_error(reply: object) -> None:
-    _, namespace = furnished(Host(reply))
-    with pytest.raises(LLMQueryError, match="2 replies were expected"):
-        namespace["llm_query_batched"](["x", "y"])
+def test_a_copy_finds_what_was_handed_to_it_and_has_its_own_functions(
+    tmp_path: Path, shell: Shell
+) -> None:
+    path, given = tmp_path / "context", object()
+
+    def installed(text: str, form: str, *, sub_calls: bool) -> None:
+        path.write_text(text)
+        file = (str(path), form, ("context",))
+        install(shell, [file], sub_calls=sub_calls, recursion=True)
+
+    installed("all", "text", sub_calls=True)
+    before = shell.user_ns["llm_query"]
+    shell.user_ns["_rlm"]._queries.handed["1"] = ("the cell", given)
+    installed("1", "handed", sub_calls=True)
+    assert shell.user_ns["context"] is given
+    assert shell.user_ns["llm_query"] != before
+    installed("", "handed", sub_calls=False)
+    assert shell.user_ns["context"] is given
+    assert SUB_CALLS.isdisjoint(shell.user_ns)
 
 
-def test_a_failed_host_call_is_an_llm_query_error() -> None:
-    _, namespace = furnished(Host(HostCallError("ModelError", "down")))
-    with pytest.raises(LLMQueryError, match=r"^down$"):
-        namespace["llm_query"]("p")
-
-
-def test_a_childs_context_is_packed() -> None:
-    host = Host("5")
-    _, namespace = furnished(host)
-    assert namespace["rlm_query"]("task", context=(1, b"2")) == "5"
-    assert host.calls == [("rlm_query", {"task": "task", "context": pack((1, b"2"))})]
-
-
-def test_the_context_file_is_read_and_then_gone(tmp_path: Path) -> None:
+def test_the_context_file_is_read_and_then_gone(tmp_path: Path, shell: Shell) -> None:
     path = tmp_path / "context"
     path.write_text('{"$type": "tuple", "items": [1]}')
-    hooks: dict[str, list[Any]] = {"pre_run_cell": [], "post_run_cell": []}
-    events = SimpleNamespace(
-        register=lambda event, hook: hooks[event].append(hook),
-        unregister=lambda event, hook: hooks[event].remove(hook),
-    )
-    shell = SimpleNamespace(user_ns={}, events=events)
     files = [(str(path), "json", ("context", "context_0"))]
     install(shell, files, sub_calls=False, recursion=False)
     assert shell.user_ns["context"] == (1,)
@@ -172,7 +178,7 @@ def test_the_context_file_is_read_and_then_gone(tmp_path: Path) -> None:
     path.write_bytes(b"\xff")
     install(shell, [(str(path), "bytes", ("context",))], sub_calls=False, recursion=False)
     assert shell.user_ns["context"] == b"\xff"
-    assert [len(registered) for registered in hooks.values()] == [1, 1]
+    assert [len(registered) for registered in shell.hooks.values()] == [1, 1]
 
 
 def test_text_is_read_as_it_was_written(tmp_path: Path) -> None:

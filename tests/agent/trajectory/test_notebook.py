@@ -270,3 +270,28 @@ def test_the_same_run_makes_the_same_notebook(factory: SidecarREPLFactory) -> No
     trajectory = lively_run(factory)
     again = Trajectory.model_validate_json(trajectory.model_dump_json())
     assert notebook(trajectory) == notebook(again)
+
+
+def test_calls_that_were_awaited_and_their_failures_come_out_the_same_again(
+    factory: SidecarREPLFactory,
+) -> None:
+    cell = (
+        "import asyncio\n"
+        "words = ['a', 'b', 'fail']\n"
+        "r = await asyncio.gather(*map(allm_query, words), return_exceptions=True)\n"
+        "print([getattr(each, 'code', each) for each in r])\n"
+        "print(await allm_query('c'), rlm_query('look', fork=True))\n"
+        "print([getattr(each, 'code', each) for each in llm_query_batched(['fail', 'd'])])"
+    )
+
+    def reply(request: ChatRequest) -> Step:
+        if len(request.messages) == 1:
+            return Failure(400, "no") if request.last == "fail" else request.last.upper()
+        if "Question: What is it?" in request.last:
+            return code(cell)
+        return code("FINAL(len(words))") if len(request.messages) == 2 else "FINAL(done)"
+
+    made = notebook(record_script(factory, reply, max_depth=2))
+    for each in (made, run_again(factory, made)):
+        shown = "".join(o.get("text", "") for outputs in outputs_of(each) for o in outputs)
+        assert shown == "['A', 'B', 'model_failed']\nC 3\n['model_failed', 'D']\n"

@@ -1,0 +1,28 @@
+"""What a value is, in a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import Any
+
+_SHORT = 60
+
+
+def sketch(value: Any) -> str:
+    """Its type with its size, or with the value itself where that is short."""
+    kind = type(value).__name__
+    if value is None or isinstance(value, bool | int | float | complex):
+        return f"{kind} = {value!r}"
+    if isinstance(value, str):
+        shown = f" = {value!r}" if len(value) <= _SHORT else ""
+        return f"{kind} of {len(value):,} characters{shown}"
+    if isinstance(value, Sized) and not isinstance(value, type):
+        return f"{kind} of {_size(value)} items"
+    return kind
+
+
+def _size(value: Sized) -> str:
+    try:
+        return f"{len(value):,}"
+    except Exception:  # the value's own code
+        return "some"
