@@ -16,6 +16,7 @@ from rlm_kernel.agent.service.handlers import (
     infer,
     metrics,
     models,
+    page,
     runs,
 )
 from rlm_kernel.agent.service.handlers.base import Services
@@ -36,6 +37,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/metrics", metrics.Scrape),
     (r"/metrics/manager", metrics.ScrapeManager),
     (r"/openapi.json", description.OpenAPI),
+    (r"/", page.Page),
+    (r"/page/([a-z]+\.[a-z]+)", page.PageFile),
 )
 _PROBES = (health.Alive, health.Ready, metrics.Scrape)
 _access_log = logging.getLogger("rlm_kernel.agent.access")
