@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -54,9 +55,7 @@ def test_the_model_of_model_path_answers_and_comes_back() -> None:
 async def test_a_model_that_cannot_be_loaded_is_tried_again(tmp_path: Path) -> None:
     keeper = LocalModelKeeper(weights(tmp_path / "broken.gguf"))
     keeper.begin()
-    import asyncio
-
-    while keeper.problem == "the local model is being loaded":
+    while keeper.problem == "the local model is being loaded":  # noqa: ASYNC110 - it is all there is
         await asyncio.sleep(0.02)
     assert keeper.problem is not None
     assert "broken.gguf cannot be served" in keeper.problem

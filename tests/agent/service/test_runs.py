@@ -186,7 +186,9 @@ def test_what_does_not_end_in_time_is_cancelled(
     ):
         running = pool.submit(http.post, "/infer", json={"query": "undrained"})
         wait_for(lambda: bool(active(http)))
-        for _ in range(signals):
+        agent.process.send_signal(signal.SIGTERM)
+        if signals == 2:
+            wait_for(lambda: http.get("/ready").status_code == 503)
             agent.process.send_signal(signal.SIGTERM)
         fault = running.result()
         assert (fault.status_code, fault.json()["error"]["code"]) == (503, "run_cancelled")
@@ -206,8 +208,6 @@ def test_a_client_that_does_not_read_ends_its_run(manager: ManagerProcess, oracl
         asked(agent.url, {"query": "torrent"}, STREAM["Accept"]) as client,
     ):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
-        wait_for(
-            lambda: any(run["status"] != "running" for run in http.get("/runs").json()["runs"])
-        )
+        wait_for(lambda: bool(http.get("/runs").json()["runs"]) and not active(http))
         [run] = http.get("/runs").json()["runs"]
         assert run["status"] == "cancelled"

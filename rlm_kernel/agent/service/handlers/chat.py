@@ -17,6 +17,7 @@ from rlm_kernel.agent.service.chat_stream import PIECES, ChatStream, answer_of
 from rlm_kernel.agent.service.handlers.base import OF_RUNS, RunHandler
 from rlm_kernel.agent.service.question import Question
 from rlm_kernel.agent.service.run import Ending
+from rlm_kernel.agent.service.wire import RunFault
 from rlm_kernel.http.body import read_body
 from rlm_kernel.http.event_stream import EventStream
 from rlm_kernel.http.events import MEDIA_TYPE
@@ -34,6 +35,7 @@ class Completions(RunHandler):
             "Answer a chat",
             {200: {JSON: ChatCompletion, MEDIA_TYPE: PIECES}},
             OF_RUNS,
+            fault_body=RunFault,
             body={JSON: ChatRequest},
         )
     )
