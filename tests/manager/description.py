@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 OURS = ("/session", "/health", "/ready", "/metrics", "/openapi.json")
 _PATTERNS = (
     ("{session_id}", "[^/]+"),
-    ("{run_id}", "[^/]+"),
+    ("{run_id}", "[^/.]+"),
+    ("{form}", "[a-z]+"),
     ("{name}", r"[a-z]+\.[a-z]+"),
     ("{folder}/", "(?:|.*/)"),
     ("{path}", ".+"),

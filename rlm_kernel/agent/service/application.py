@@ -31,6 +31,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/v1/chat/completions", chat.Completions),
     (r"/v1/models", models.AllModels),
     (r"/runs", runs.AllRuns),
+    (r"/runs/([0-9a-f]{32})\.(ipynb|jsonl|json|txt)", runs.RunAs),
     (r"/runs/([^/]+)", runs.OneRun),
     (r"/health", health.Alive),
     (r"/ready", health.Ready),

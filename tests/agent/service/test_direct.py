@@ -63,7 +63,9 @@ def test_a_short_chat_goes_to_the_model_as_it_is(router: httpx.Client, oracle: O
 
 def test_its_steps_are_told_too(router: httpx.Client) -> None:
     names = [name for name, _ in steps_of(router, query="short")]
-    assert names == ["turn_started", "model_replied", "answer_given", "end"]
+    assert names == [
+        *("run_started", "turn_started", "ledger_updated", "model_replied", "answer_given", "end"),
+    ]
 
 
 def test_what_fails_is_told_and_counted(router: httpx.Client, oracle: Oracle) -> None:

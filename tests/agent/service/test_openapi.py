@@ -92,7 +92,8 @@ def drive(http: httpx.Client, agent: AgentProcess, oracle: Oracle) -> None:
     oracle.replies["described"] = in_turn(code("print(llm_query('sub'))"), "FINAL(yes)")
     answer = http.post("/infer", json={"query": "described"})
     run = f"/runs/{answer.json()['run_id']}"
-    assert http.get(run).status_code == 200
+    for ending in ("", ".ipynb", ".jsonl", ".json", ".txt"):
+        assert http.get(run + ending).status_code == 200
     assert http.post("/infer", json={"query": "described", "direct": True}).status_code == 200
     assert http.post("/v1/chat/completions", json=chat("described")).status_code == 200
     fail(http, oracle)
@@ -104,6 +105,7 @@ def drive(http: httpx.Client, agent: AgentProcess, oracle: Oracle) -> None:
     assert http.delete(run).status_code == 204
     for method in ("GET", "DELETE"):
         assert http.request(method, run).status_code == 404
+    assert http.get(f"{run}.ipynb").status_code == 404
     for path in ("/page/none.css", "/elsewhere"):
         assert http.get(path).status_code == 404
     assert http.get("/health", headers={"Origin": "http://evil.example"}).status_code == 403

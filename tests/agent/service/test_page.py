@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -88,13 +88,13 @@ def test_a_question_is_answered_step_by_step(page: Page, oracle: Oracle) -> None
     assert page.evaluate("navigator.clipboard.readText()") == "two lines"
 
 
-def test_the_steps_can_be_had_as_a_file(page: Page) -> None:
+def test_the_run_can_be_had_as_a_notebook(page: Page) -> None:
     ask(page, "a plain question")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Steps (.json)").click()
-    run = json.loads(Path(download.value.path()).read_text())
-    assert run["answer"]["answer"] == "yes"
-    assert run["steps"][0]["event"] == "run_started"
+        page.get_by_role("button", name="Notebook (.ipynb)").click()
+    made = nbformat.reads(Path(download.value.path()).read_text(), as_version=4)  # type: ignore[no-untyped-call]
+    assert download.value.suggested_filename.endswith(".ipynb")
+    assert "a plain question" in made.cells[0].source
 
 
 def test_a_run_is_stopped(page: Page, agent: AgentProcess, oracle: Oracle) -> None:

@@ -14,9 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import nbformat
 import pytest
 
 from rlm_kernel.agent.manager_process import ManagerProcess
+from rlm_kernel.agent.trajectory import Trajectory
 from rlm_kernel.testing import Stall
 from tests.agent.conftest import open_sessions
 from tests.agent.runs import code
@@ -113,6 +115,27 @@ def test_a_run_is_kept_with_its_steps_until_others_take_its_place(
         assert http.delete(f"/runs/{later[0]}").status_code == 204
         assert http.get(f"/runs/{later[0]}").status_code == 404
         assert http.delete(f"/runs/{later[0]}").status_code == 404
+
+
+def test_a_run_is_a_notebook_a_log_and_a_tree(http: httpx.Client, oracle: Oracle) -> None:
+    oracle.replies["recorded-run"] = in_turn(
+        code("print('seen:', llm_query('asked below'))"), "FINAL(recorded)"
+    )
+    run = infer(http, query="recorded-run", context="a text")["run_id"]
+    made = nbformat.reads(http.get(f"/runs/{run}.ipynb").text, as_version=4)  # type: ignore[no-untyped-call]
+    nbformat.validate(made)
+    outputs = [each for cell in made.cells for each in cell.get("outputs", [])]
+    assert "seen: FINAL(yes)\n" in [output.get("text") for output in outputs]
+    lines = [json.loads(line) for line in http.get(f"/runs/{run}.jsonl").text.splitlines()]
+    assert [line["type"] for line in lines] == ["metadata", "iteration", "iteration"]
+    recorded = Trajectory.model_validate_json(http.get(f"/runs/{run}.json").content)
+    assert recorded.root.answer is not None
+    assert recorded.root.answer.text == "recorded"
+    answer = http.get(f"/runs/{run}.txt")
+    assert "recorded-run" in answer.text
+    assert "attachment" in answer.headers["Content-Disposition"]
+    for unknown in (f"/runs/{'0' * 32}.ipynb", f"/runs/{run}.html", "/runs/x.ipynb"):
+        assert http.get(unknown).status_code == 404
 
 
 def test_a_run_that_is_forgotten_ends(

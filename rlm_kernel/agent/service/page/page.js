@@ -96,11 +96,21 @@ class RunView {
     const summary = details.appendChild(element("summary", "", `${name}: ${preview(prompt)} `));
     const note = summary.appendChild(element("small", "", `${model}…`));
     details.append(element("pre", "", clip(prompt)));
-    details.open = child !== null;
     this.output = null;
     this.insert(details);
-    this.calls.set(call, { details, note, model });
-    return child === null ? null : details.appendChild(element("div", "child"));
+    this.calls.set(call, { details, note, model, prompt, child, place: null });
+  }
+
+  /* Where a child run goes: into the call that asks for it, and waits for it. */
+  placeOf(child, query) {
+    const open = [...this.calls.values()].filter(({ place }) => place === null);
+    const call =
+      open.find((each) => each.child === child) ?? open.find((each) => each.prompt === query);
+    const place = element("div", "child");
+    if (!call) return this.insert(place);
+    call.place = call.details.appendChild(place);
+    call.details.open = true;
+    return place;
   }
 
   subCallFinished({ call, reply, error, duration_s }) {
@@ -136,7 +146,6 @@ class Asking {
     this.aborting = new AbortController();
     this.runs = new Map([["0", new RunView($("tree"))]]);
     this.began = performance.now();
-    this.counted = { calls: 0, input: 0, output: 0, cost: 0, turns: 0 };
   }
 
   async perform() {
@@ -155,31 +164,18 @@ class Asking {
     if (name === "end") return this.answered(data);
     if (name === "fault") throw Object.assign(data.error ?? data, { fault: data });
     if (name === "ledger_updated") return showUsage(data.usage);
-    this.count(name, data);
     const method = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
-    const run = this.runs.get(data.run);
-    if (typeof run?.[method] !== "function") return undefined;
-    const place = run[method](data);
-    if (name === "sub_call_started" && place) this.runs.set(data.child, new RunView(place));
+    const run = this.runs.get(data.run) ?? this.begin(data);
+    if (typeof run?.[method] === "function") run[method](data);
     return undefined;
   }
 
-  count(name, data) {
-    const counted = this.counted;
-    if (name === "turn_started") counted.turns += 1;
-    if (name === "model_replied") {
-      counted.calls += 1;
-      counted.input += data.input_tokens;
-      counted.output += data.output_tokens;
-      counted.cost += data.cost_usd ?? 0;
-    }
-    showUsage({
-      turns: counted.turns,
-      calls: counted.calls,
-      input_tokens: counted.input,
-      output_tokens: counted.output,
-      cost_usd: counted.cost,
-    });
+  begin({ run, query }) {
+    const parent = this.runs.get(run.slice(0, run.lastIndexOf(".")));
+    if (!parent) return undefined;
+    const made = new RunView(parent.placeOf(run, query));
+    this.runs.set(run, made);
+    return made;
   }
 
   answered(answer) {
@@ -232,11 +228,12 @@ function showAnswer(title, text, note, runId) {
 }
 
 function downloadsOf(runId) {
-  const kinds = [["Steps", ".json", `/runs/${runId}`]];
-  return kinds.map(([label, ending, path]) => {
+  const kinds = [["Notebook", ".ipynb"], ["Log", ".jsonl"], ["Trajectory", ".json"]];
+  return kinds.map(([label, ending]) => {
     const button = element("button", "quiet", `${label} (${ending})`);
     button.type = "button";
-    button.addEventListener("click", () => download(path, `run-${runId.slice(0, 8)}${ending}`));
+    const name = `run-${runId.slice(0, 8)}${ending}`;
+    button.addEventListener("click", () => download(`/runs/${runId}${ending}`, name));
     return button;
   });
 }
