@@ -60,6 +60,7 @@ class Inference:
             question.recursive_model,
             repl_factory=self._factory,
             options=question.options,
+            answer_type=question.answer_schema,
         )
         async with aclosing(self._rlm.astream(question.context, question.query)) as stream:
             async for event in stream:

@@ -145,7 +145,7 @@ class Run:
         return InferAnswer(
             run_id=self.id,
             answer=answer.text,
-            value=answer.text if answer.value is None else answer.value,
+            value=answer.text if self.question.answer_schema is None else answer.value,
             source="direct" if direct else answer.source,
             turns=answer.turns,
             forced=answer.forced,
@@ -171,6 +171,8 @@ class Run:
                 return errors.SandboxUnavailable(f"the manager: {text}", _RETRY_SECONDS)
             case errors.ManagerError():
                 return errors.SessionFailed(f"the manager: {text}")
+            case errors.ContextTooLarge():
+                return errors.BodyTooLarge(text)
             case errors.ConfigurationError():
                 return errors.BadRequest(text)
             case errors.AgentError():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,6 +63,21 @@ def test_a_stream_has_the_steps_and_then_the_answer(client: OpenAI, oracle: Orac
     assert "looking" in reasoning
     assert chunk.usage is not None
     assert chunk.usage.completion_tokens > 0
+
+
+def test_an_answer_of_a_schema_is_json(client: OpenAI, oracle: Oracle) -> None:
+    oracle.replies["as-an-object"] = in_turn(code("FINAL({'ok': True})"))
+    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}}
+    asked: dict[str, Any] = {
+        "model": "rlm",
+        "messages": [{"role": "user", "content": "as-an-object"}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
+    }
+    answer = client.chat.completions.create(**asked)
+    assert json.loads(answer.choices[0].message.content or "") == {"ok": True}
+    chunks = client.chat.completions.create(**asked, stream=True)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert json.loads(text) == {"ok": True}
 
 
 def test_litellm_asks_it_as_any_other_server(agent: AgentProcess, oracle: Oracle) -> None:

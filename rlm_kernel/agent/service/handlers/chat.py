@@ -52,7 +52,7 @@ class Completions(RunHandler):
 
     async def _stream(self, chat: ChatRequest, question: Question) -> None:
         events = EventStream(self.services.stream_bytes)
-        pieces = ChatStream(chat.model, usage=chat.wants_usage)
+        pieces = ChatStream(chat.model, usage=chat.wants_usage, typed=chat.is_typed)
         run = self.services.runs.begin(
             question, lambda name, message: events.add(pieces.step(name, message))
         )
@@ -69,7 +69,7 @@ class Completions(RunHandler):
         await self.send_events(events)
 
     def _answer(self, chat: ChatRequest, run_id: str, ending: Ending) -> None:
-        text, reason = answer_of(ending)
+        text, reason = answer_of(ending, typed=chat.is_typed)
         if text is None:
             assert ending.error is not None
             if retry_after := retry_after_of(ending.error):
