@@ -80,7 +80,7 @@ def test_an_answer_of_a_schema_is_json(client: OpenAI, oracle: Oracle) -> None:
     assert json.loads(text) == {"ok": True}
 
 
-def test_litellm_asks_it_as_any_other_server(agent: AgentProcess, oracle: Oracle) -> None:
+async def test_litellm_asks_it_as_any_other_server(agent: AgentProcess, oracle: Oracle) -> None:
     preload_litellm()
     import litellm
 
@@ -91,10 +91,11 @@ def test_litellm_asks_it_as_any_other_server(agent: AgentProcess, oracle: Oracle
         "api_base": f"{agent.url}/v1",
         "api_key": "none",
     }
-    answer = litellm.completion(**given, extra_headers={"Connection": "close"})
+    answer = await litellm.acompletion(**given, extra_headers={"Connection": "close"})
     assert answer.choices[0].message.content == "answered"
-    chunks = litellm.completion(**given, stream=True, extra_headers={"Connection": "close"})
-    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "answered"
+    chunks = await litellm.acompletion(**given, stream=True, extra_headers={"Connection": "close"})
+    content = [chunk.choices[0].delta.content or "" async for chunk in chunks]
+    assert "".join(content) == "answered"
 
 
 def test_errors_are_those_that_openais_client_knows(client: OpenAI, oracle: Oracle) -> None:
