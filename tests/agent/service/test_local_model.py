@@ -62,6 +62,16 @@ async def test_a_model_that_cannot_be_loaded_is_tried_again(tmp_path: Path) -> N
     await keeper.close()
 
 
+@needs_llama
+async def test_one_that_is_closed_while_it_loads_ends(tmp_path: Path) -> None:
+    keeper = LocalModelKeeper(weights(tmp_path / "broken.gguf"))
+    keeper.begin()
+    await asyncio.sleep(0)  # it has begun to load
+    await keeper.close()
+    await keeper.close()
+    assert children_of(os.getpid()) == set()
+
+
 def test_a_model_path_that_is_none_is_said_at_once(oracle: Oracle, tmp_path: Path) -> None:
     environment = {"RLM_KERNEL_MODEL": "", "MODEL_PATH": str(tmp_path)}
     with pytest.raises(AssertionError, match="name one GGUF file"):
