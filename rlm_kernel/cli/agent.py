@@ -45,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from rlm_kernel.agent.service.secret_values import read_secrets, secrets_of_environment
+    from rlm_kernel.agent.service.secret_files import read_secrets
+    from rlm_kernel.agent.trajectory import secrets_of_environment
 
     folder = arguments.secrets_dir or os.environ.get("RLM_KERNEL_SECRETS_DIR")
     if folder:

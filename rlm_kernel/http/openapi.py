@@ -87,7 +87,7 @@ class Interface:
             "parameters": [*self._path_parameters(path), *_parameters(operation)],
             "responses": {
                 **_answers(operation),
-                **_faults((*ALWAYS, self.failure, *operation.faults)),
+                **_faults((*ALWAYS, self.failure, *operation.faults), operation.fault_body),
             },
         }
         if operation.body:
@@ -142,16 +142,18 @@ def _reference(model: type[BaseModel]) -> Json:
     return {"$ref": _REF.format(model=model.__name__)}
 
 
-def _faults(kinds: Faults) -> Json:
+def _faults(kinds: Faults, body: type[BaseModel] | None) -> Json:
     """The answers to what goes wrong, by status, each with the codes that it may have."""
     codes: dict[int, list[str]] = {}
     for kind in kinds:
         codes.setdefault(_status(kind), []).append(kind.code)
-    return {str(status): _fault(status, codes[status]) for status in sorted(codes)}
+    return {str(status): _fault(status, codes[status], body) for status in sorted(codes)}
 
 
-def _fault(status: int, codes: list[str]) -> Json:
+def _fault(status: int, codes: list[str], body: type[BaseModel] | None) -> Json:
     schema: Json = _reference(FaultBody)
+    if body is not None:
+        schema = {"anyOf": [schema, _reference(body)]}
     if status != HTTPStatus.INTERNAL_SERVER_ERROR:  # else whatever was not foreseen
         code = {"properties": {"code": {"enum": codes}}}
         schema = {"allOf": [schema, {"properties": {"error": code}}]}
@@ -173,7 +175,7 @@ def _schemas(operations: list[Operation]) -> Json:
         for contents in each.answers.values()
         for model in _messages(contents)
     }
-    given.add(FaultBody)
+    given |= {FaultBody, *(each.fault_body for each in operations if each.fault_body)}
     modes = [
         *((model, "validation") for model in taken),
         *((model, "serialization") for model in given),

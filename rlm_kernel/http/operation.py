@@ -35,7 +35,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`answers` are the contents by status where it goes well, `faults` the errors otherwise."""
+    """`answers` are the contents by status where it goes well, `faults` the errors otherwise.
+
+    `fault_body` is what tells of some of them, beside FaultBody.
+    """
 
     name: str
     summary: str
@@ -44,6 +47,7 @@ class Operation:
     body: Contents = field(default_factory=dict)
     body_required: bool = True
     parameters: tuple[Parameter, ...] = ()
+    fault_body: type[BaseModel] | None = None
 
 
 def by_method(**operations: Operation) -> Mapping[str, Operation]:

@@ -16,6 +16,7 @@ from rlm_kernel.agent.service.handlers import (
     infer,
     metrics,
     models,
+    page,
     runs,
 )
 from rlm_kernel.agent.service.handlers.base import Services
@@ -30,12 +31,15 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/v1/chat/completions", chat.Completions),
     (r"/v1/models", models.AllModels),
     (r"/runs", runs.AllRuns),
+    (r"/runs/([0-9a-f]{32})\.(ipynb|jsonl|json|txt)", runs.RunAs),
     (r"/runs/([^/]+)", runs.OneRun),
     (r"/health", health.Alive),
     (r"/ready", health.Ready),
     (r"/metrics", metrics.Scrape),
     (r"/metrics/manager", metrics.ScrapeManager),
     (r"/openapi.json", description.OpenAPI),
+    (r"/", page.Page),
+    (r"/page/([a-z]+\.[a-z]+)", page.PageFile),
 )
 _PROBES = (health.Alive, health.Ready, metrics.Scrape)
 _access_log = logging.getLogger("rlm_kernel.agent.access")

@@ -71,6 +71,10 @@ class ChatRequest(Wire):
     def wants_usage(self) -> bool:
         return self.stream_options is not None and self.stream_options.include_usage
 
+    @property
+    def is_typed(self) -> bool:
+        return self.answer_schema() is not None
+
     def refuse_what_is_not_done(self) -> None:
         """Raises BadRequest."""
         for name in ("tools", "functions", "audio"):

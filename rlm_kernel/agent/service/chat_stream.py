@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Literal
@@ -29,10 +30,11 @@ _PREVIEW = 200
 class ChatStream:
     """Makes bytes of steps, and of the end."""
 
-    def __init__(self, model: str, *, usage: bool) -> None:
+    def __init__(self, model: str, *, usage: bool, typed: bool) -> None:
         self._id = ""
         self._model = model
         self._usage = usage
+        self._typed = typed
         self._created = int(time.time())
 
     def begin(self, run_id: str) -> bytes:
@@ -46,7 +48,7 @@ class ChatStream:
 
     def end(self, ending: Ending) -> Iterator[bytes]:
         """The answer, or the error."""
-        text, reason = answer_of(ending)
+        text, reason = answer_of(ending, typed=self._typed)
         if text is None:
             yield _data(as_json(ending.message))
         else:
@@ -70,13 +72,14 @@ class ChatStream:
         return _data(chunk.model_dump_json(exclude_none=True).encode())
 
 
-def answer_of(ending: Ending) -> tuple[str | None, Reason]:
+def answer_of(ending: Ending, *, typed: bool) -> tuple[str | None, Reason]:
     """The text of an answer and why it ends there; of a run that a limit ended, the best by then.
 
-    None where there is none.
+    One that is `typed` is JSON. None where there is none.
     """
     if isinstance(ending.message, InferAnswer):
-        return ending.message.answer, "stop"
+        value = ending.message.value
+        return json.dumps(value, ensure_ascii=False) if typed else ending.message.answer, "stop"
     return ending.message.partial_answer, "length"
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from rlm_kernel.agent import events
 from rlm_kernel.agent.costs import CostRecord
 from rlm_kernel.agent.environment import REPLFactory
 from rlm_kernel.agent.repl import RLM_REPL
 from rlm_kernel.agent.service.question import Question
+from rlm_kernel.agent.setting import Setting
 from rlm_kernel.agent.usage import Usage
-from rlm_kernel.errors import AgentError, TimeLimitExceeded
+from rlm_kernel.errors import AgentError
 
 OnEvent = Callable[[events.Event], None]
 
-_DIRECT = "0"
+_ROOT = "0"
 
 
 class Inference:
@@ -32,18 +33,19 @@ class Inference:
         self._on_event = on_event
         self._costs = CostRecord()
         self._rlm: RLM_REPL | None = None
+        self._told = Usage()
         self._turns = 0
         self._began = time.monotonic()
-        self._known = Usage()
 
     @property
     def usage(self) -> Usage:
-        """The ledger's last word; before its first, what is known without it."""
-        if self._known.costs.total.calls:
-            return self._known
-        costs = self._costs.summary() if self._rlm is None else self._rlm.cost_summary()
-        seconds = time.monotonic() - self._began
-        return Usage(costs, self._turns, costs.total.failed_calls, seconds)
+        """The ledger's last word, with the calls that have been begun since."""
+        return replace(
+            self._told,
+            costs=self._costs.summary() if self._rlm is None else self._rlm.cost_summary(),
+            turns=max(self._turns, self._told.turns),
+            seconds=time.monotonic() - self._began,
+        )
 
     async def answer(self) -> events.AnswerGiven:
         """Raises AgentError, ManagerError, ConfigurationError."""
@@ -58,47 +60,34 @@ class Inference:
             question.recursive_model,
             repl_factory=self._factory,
             options=question.options,
+            answer_type=question.answer_schema,
         )
         async with aclosing(self._rlm.astream(question.context, question.query)) as stream:
             async for event in stream:
-                self._note(event)
-                self._on_event(event)
+                self._tell(event)
                 if isinstance(event, events.AnswerGiven) and not event.depth:
                     answer = event
         if answer is None:
             raise AgentError("the run ended without a word")
         return answer
 
-    def _note(self, event: events.Event) -> None:
-        match event:
-            case events.LedgerUpdated():
-                self._known = event.usage
-            case events.AnswerGiven() | events.RunFailed() if not event.depth:
-                self._known = event.usage
-            case events.TurnStarted():
-                self._turns += 1
-
     async def _ask_model(self) -> events.AnswerGiven:
+        """One call, under the same limits."""
         question = self._question
         assert question.messages is not None
-        self._turns = 1
-        self._on_event(events.TurnStarted(_DIRECT, 1, 1))
-        began, seconds = time.monotonic(), question.options.budget.seconds
-        try:
-            async with asyncio.timeout(seconds):
-                completion = await question.model.complete(
-                    question.messages, max_output_tokens=question.options.max_output_tokens
-                )
-        except TimeoutError as error:
-            self._costs.failed(question.model.name)
-            raise TimeLimitExceeded(f"no answer within {seconds:g} s") from error
-        except BaseException:
-            self._costs.failed(question.model.name)
-            raise
-        self._costs.completed(question.model.name, completion)
-        self._on_event(
+        model, messages = question.model, tuple(question.messages)
+        setting = Setting(model, model, question.options, self._factory, self._costs, self._tell)
+        characters = sum(len(message.content) for message in messages)
+        note = f"{characters:,} characters, which the model reads itself"
+        self._tell(events.RunStarted(_ROOT, model.name, question.query, "str", note, 1, 0))
+        async with setting.root:
+            setting.begin_turn()
+            self._tell(events.TurnStarted(_ROOT, 1, 1, messages))
+            began = time.monotonic()
+            completion = await setting.complete(_ROOT, model, messages)
+        self._tell(
             events.ModelReplied(
-                _DIRECT,
+                _ROOT,
                 1,
                 completion.text,
                 completion.input_tokens,
@@ -107,6 +96,16 @@ class Inference:
                 time.monotonic() - began,
             )
         )
-        given = events.AnswerGiven(_DIRECT, completion.text, "text", 1, usage=self.usage)
-        self._on_event(given)
+        given = events.AnswerGiven(_ROOT, completion.text, "text", 1, usage=setting.usage())
+        self._tell(given)
         return given
+
+    def _tell(self, event: events.Event) -> None:
+        match event:
+            case events.LedgerUpdated():
+                self._told = event.usage
+            case events.AnswerGiven() | events.RunFailed() if not event.depth:
+                self._told = event.usage
+            case events.TurnStarted():
+                self._turns += 1
+        self._on_event(event)

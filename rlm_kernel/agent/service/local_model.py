@@ -71,7 +71,8 @@ class LocalModelKeeper:
         try:
             server = await asyncio.shield(starting)
         except asyncio.CancelledError:
-            (await starting).close()
+            with suppress(RLMKernelError):
+                (await starting).close()
             raise
         with server:
             self._server = server

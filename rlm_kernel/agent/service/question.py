@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rlm_kernel.agent.answer_type import AnswerType
 from rlm_kernel.agent.budget import Budget
 from rlm_kernel.agent.models import Message, Model
 from rlm_kernel.agent.service.models import Models
@@ -49,6 +50,7 @@ class Questions:
 
         `messages` are a conversation that the model can be sent as it is.
         """
+        _check_schema(request.answer_schema)
         choice = self._models.choose(request.model, request.recursive_model)
         return Question(
             request.context,
@@ -83,6 +85,14 @@ class Questions:
         if not isinstance(request.context, str):
             return False
         return len(request.context) + len(request.query) <= self._settings.direct_characters
+
+
+def _check_schema(schema: dict[str, Any] | None) -> None:
+    try:
+        if schema is not None:
+            AnswerType.of(schema)
+    except ConfigurationError as error:
+        raise BadRequest(f"answer_schema: {error}") from error
 
 
 def _within(name: str, asked: int | None, usual: int, most: int) -> int:

@@ -7,8 +7,8 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 from rlm_kernel import errors, logs
 from rlm_kernel.agent.environment import REPLFactory
@@ -16,15 +16,16 @@ from rlm_kernel.agent.events import AnswerGiven, Event, RunFailed
 from rlm_kernel.agent.service.inference import Inference
 from rlm_kernel.agent.service.question import Question
 from rlm_kernel.agent.service.record import Record
-from rlm_kernel.agent.service.secret_values import Discretion
 from rlm_kernel.agent.service.step_events import step_of
 from rlm_kernel.agent.service.wire import InferAnswer, RunDetails, RunFault, RunSummary, RunUsage
+from rlm_kernel.agent.trajectory import Scrubber
 from rlm_kernel.http.faults import fault_of
 from rlm_kernel.http.handler import FAILED
 from rlm_kernel.http.messages import Wire
 
 Status = Literal["running", "answered", "failed", "cancelled"]
 Watch = Callable[[str, Wire], None]
+AnyWire = TypeVar("AnyWire", bound=Wire)
 
 _RETRY_SECONDS = 5
 
@@ -50,7 +51,7 @@ class Run:
         question: Question,
         factory: REPLFactory,
         record: Record,
-        discretion: Discretion,
+        scrubber: Scrubber,
         watch: Watch,
     ) -> None:
         self.id = uuid.uuid4().hex
@@ -58,16 +59,17 @@ class Run:
         self.question = question
         self.record = record
         self.status: Status = "running"
-        self._discretion = discretion
+        self._scrubber = scrubber
         self._watch = watch
         self._began = time.monotonic()
         self._partial: str | None = None
         self._inference = Inference(question, factory, self._take)
-        self._task = asyncio.create_task(self._perform(), context=logs.context(run_id=self.id))
+        self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._live(), context=logs.context(run_id=self.id))
 
     @property
     def ended(self) -> bool:
-        return self._task.done()
+        return self._ending.done()
 
     @property
     def seconds(self) -> float:
@@ -81,20 +83,25 @@ class Run:
 
     async def ending(self) -> Ending:
         """Wait until it has ended, its session gone; whoever waits may be cancelled."""
-        return await asyncio.shield(self._task)
+        return await asyncio.shield(self._ending)
 
     def cancel(self) -> None:
         """End it at once; its session goes too. Idempotent."""
-        self._task.cancel()
+        if not self.ended:
+            self._task.cancel()
 
     def when_ended(self, act: Callable[[Ending], None]) -> None:
-        self._task.add_done_callback(lambda task: act(task.result()))
+        self._ending.add_done_callback(lambda ending: act(ending.result()))
+
+    async def gone(self) -> None:
+        """Wait until nothing of it is left to do."""
+        await asyncio.wait({self._task})
 
     def summary(self) -> RunSummary:
         return RunSummary.model_validate(self._summary())
 
     def details(self) -> RunDetails:
-        ending = self._task.result().message if self.ended else None
+        ending = self._ending.result().message if self.ended else None
         return RunDetails(
             **self._summary(),
             steps=self.record.steps(),
@@ -112,6 +119,10 @@ class Run:
             "model": self.question.model.name,
         }
 
+    async def _live(self) -> None:
+        self._ending.set_result(await self._perform())
+        await self.record.archive()
+
     async def _perform(self) -> Ending:
         _log.info("a run begins", extra={"model": self.question.model.name})
         try:
@@ -123,6 +134,7 @@ class Run:
         except Exception as error:
             ending = self._failed(self._told(error))
             self.status = "failed"
+        ending = replace(ending, message=self._discreet(ending.message))
         self._tell("end" if ending.error is None else "fault", ending.message)
         code = None if ending.error is None else ending.error.code
         _log.info("a run ended", extra={"status": self.status, "code": code, "s": self.seconds})
@@ -133,7 +145,7 @@ class Run:
         return InferAnswer(
             run_id=self.id,
             answer=answer.text,
-            value=answer.text if answer.value is None else answer.value,
+            value=answer.text if self.question.answer_schema is None else answer.value,
             source="direct" if direct else answer.source,
             turns=answer.turns,
             forced=answer.forced,
@@ -148,7 +160,6 @@ class Run:
         if isinstance(error, errors.BudgetExceeded):
             partial = error.partial_answer or partial
         fault = fault_of(error)
-        fault = fault.model_copy(update={"message": self._discretion.text(fault.message)})
         message = RunFault(error=fault, run_id=self.id, partial_answer=partial, usage=self.usage)
         return Ending(message, error)
 
@@ -160,6 +171,8 @@ class Run:
                 return errors.SandboxUnavailable(f"the manager: {text}", _RETRY_SECONDS)
             case errors.ManagerError():
                 return errors.SessionFailed(f"the manager: {text}")
+            case errors.ContextTooLarge():
+                return errors.BodyTooLarge(text)
             case errors.ConfigurationError():
                 return errors.BadRequest(text)
             case errors.AgentError():
@@ -168,12 +181,16 @@ class Run:
         return errors.AgentError(FAILED)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, RunFailed):
-            message = self._discretion.text(event.message)
-            self._partial = event.partial_answer if not event.depth else self._partial
-            event = RunFailed(event.run, event.code, message, event.partial_answer, event.usage)
+        if isinstance(event, RunFailed) and not event.depth:
+            self._partial = event.partial_answer
+        self.record.take(event)
         if (step := step_of(event)) is not None:
-            self._tell(*step)
+            name, message = step
+            self._tell(name, self._discreet(message))
+
+    def _discreet(self, message: AnyWire) -> AnyWire:
+        """Without secrets, wherever they came from: errors of models may hold keys."""
+        return type(message).model_validate(self._scrubber.value(message.model_dump()))
 
     def _tell(self, name: str, message: Wire) -> None:
         self.record.add(name, message)

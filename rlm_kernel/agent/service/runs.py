@@ -12,12 +12,12 @@ from rlm_kernel.agent.service.metrics import AgentMetrics
 from rlm_kernel.agent.service.question import Question
 from rlm_kernel.agent.service.record import Record
 from rlm_kernel.agent.service.run import Ending, Run, Watch
-from rlm_kernel.agent.service.secret_values import Discretion
+from rlm_kernel.agent.trajectory import Scrubber
 from rlm_kernel.errors import NotReady, RunNotFound, TooManyRuns
 from rlm_kernel.settings import ServiceSettings
 
 _RETRY_SECONDS = 2
-_SHARE_OF_ONE = 4
+_SHARE_OF_ONE = 16
 
 
 class Runs:
@@ -28,12 +28,13 @@ class Runs:
         factory: REPLFactory,
         settings: ServiceSettings,
         metrics: AgentMetrics,
-        discretion: Discretion,
+        secrets: frozenset[str],
     ) -> None:
         self._factory = factory
         self._settings = settings
         self._metrics = metrics
-        self._discretion = discretion
+        self._secrets = secrets
+        self._scrubber = Scrubber(secrets)
         self._active: dict[str, Run] = {}
         self._kept: OrderedDict[str, tuple[float, Run]] = OrderedDict()
         self._closing = False
@@ -62,8 +63,8 @@ class Runs:
     def begin(self, question: Question, watch: Watch) -> Run:
         """Raises TooManyRuns and NotReady."""
         self.refuse_when_full()
-        record = Record(self._settings.kept_bytes // _SHARE_OF_ONE)
-        run = Run(question, self._factory, record, self._discretion, watch)
+        record = Record(self._settings.kept_bytes // _SHARE_OF_ONE, self._secrets)
+        run = Run(question, self._factory, record, self._scrubber, watch)
         self._active[run.id] = run
         run.when_ended(lambda ending: self._end(run, ending))
         return run
@@ -112,7 +113,8 @@ class Runs:
         runs = list(self._active.values())
         for run in runs:
             run.cancel()
-        await asyncio.gather(*(run.ending() for run in runs))
+        runs += [run for _, run in self._kept.values()]
+        await asyncio.gather(*(run.gone() for run in runs))
 
     def _end(self, run: Run, ending: Ending) -> None:
         self._metrics.run_ended(ending, run.seconds)

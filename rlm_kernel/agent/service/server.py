@@ -22,7 +22,7 @@ from rlm_kernel.agent.service.models import Models, local_file
 from rlm_kernel.agent.service.question import Questions
 from rlm_kernel.agent.service.readiness import Readiness
 from rlm_kernel.agent.service.runs import Runs
-from rlm_kernel.agent.service.secret_values import Discretion, secrets_of_environment
+from rlm_kernel.agent.trajectory import secrets_of_environment
 from rlm_kernel.http.binding import allow_many_files, bind, url_of
 from rlm_kernel.http.connections import Connections
 from rlm_kernel.http.door import Door
@@ -60,8 +60,9 @@ class AgentServer:
         self.metrics = AgentMetrics(self.models.labels)
         token = _secret(settings.token)
         self._factory = factory_for(settings)
-        secrets = [*secrets_of_environment(), *filter(None, (token, _secret(settings.agent_token)))]
-        self.runs = Runs(self._factory, settings, self.metrics, Discretion(secrets))
+        tokens = (token, _secret(settings.agent_token), _secret(settings.metrics_token))
+        secrets = secrets_of_environment() | frozenset(filter(None, tokens))
+        self.runs = Runs(self._factory, settings, self.metrics, secrets)
         sole = settings.sole_manager_url
         self._manager = None if sole is None else ManagerClient(sole, token=token)
         self._traffic = Traffic()

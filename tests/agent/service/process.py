@@ -50,7 +50,9 @@ class AgentProcess:
         line = self.process.stdout.readline()
         if not line.startswith(ANNOUNCED):
             self.process.wait()
-            raise AssertionError(f"the service said {line!r} and logged {self.log()}")
+            log = self.log()
+            self.close()
+            raise AssertionError(f"the service said {line!r} and logged {log}")
         self.url = line.removeprefix(ANNOUNCED).strip()
 
     def __enter__(self) -> Self:

@@ -86,6 +86,8 @@ def test_curl_needs_no_content_type(agent: AgentProcess) -> None:
         ('{"query": "q", "max_iterations": 51}', "max_iterations: at most 50"),
         ('{"query": "q", "budget": {"tokens": 0}}', "budget: tokens"),
         ('{"query": "q", "context": {"a": 1}, "direct": true}', "direct: the context"),
+        ('{"query": "q", "answer_schema": {"type": "none"}}', "answer_schema: "),
+        ('{"query": "q", "answer_schema": {"$ref": "http://x/"}}', "nothing is fetched"),
         ('{"query": "q", "model": "openai/gpt-5"}', "'openai/gpt-5' is none of openai/scripted"),
     ],
 )
@@ -99,3 +101,23 @@ def test_a_context_may_be_any_json(http: httpx.Client, oracle: Oracle) -> None:
     oracle.replies["sum-of-all"] = in_turn(code("FINAL(sum(context['numbers']))"))
     answer = infer(http, context={"numbers": [1, 2, 3]}, query="sum-of-all")
     assert answer["answer"] == "6"
+
+
+NUMBERS = {"type": "array", "items": {"type": "integer"}}
+
+
+def test_an_answer_may_be_of_a_schema(http: httpx.Client, oracle: Oracle) -> None:
+    oracle.replies["all-the-squares"] = in_turn(
+        code("FINAL([n * n for n in context] + ['none'])"), code("FINAL([n * n for n in context])")
+    )
+    request = {"context": [1, 2, 3], "query": "all-the-squares", "answer_schema": NUMBERS}
+    answer = infer(http, **request)
+    assert (answer["value"], answer["turns"]) == ([1, 4, 9], 2)
+    assert infer(http, query="no schema")["value"] == "yes"
+
+
+def test_an_answer_that_is_never_of_the_schema_is_a_422(http: httpx.Client, oracle: Oracle) -> None:
+    oracle.replies["no-number-at-all"] = in_turn("FINAL(none)")
+    request = {"query": "no-number-at-all", "answer_schema": NUMBERS, "max_iterations": 2}
+    answer = http.post("/infer", json=request)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "answer_mismatch")

@@ -25,6 +25,8 @@ OF_RUNS: Faults = (
     errors.SandboxUnavailable,
     errors.SessionFailed,
     errors.ModelError,
+    errors.ModelUnavailable,
+    errors.PromptTooLong,
     errors.AnswerMismatch,
     *(
         errors.CostLimitExceeded,

@@ -17,6 +17,7 @@ from rlm_kernel.agent.service.chat_stream import PIECES, ChatStream, answer_of
 from rlm_kernel.agent.service.handlers.base import OF_RUNS, RunHandler
 from rlm_kernel.agent.service.question import Question
 from rlm_kernel.agent.service.run import Ending
+from rlm_kernel.agent.service.wire import RunFault
 from rlm_kernel.http.body import read_body
 from rlm_kernel.http.event_stream import EventStream
 from rlm_kernel.http.events import MEDIA_TYPE
@@ -34,6 +35,7 @@ class Completions(RunHandler):
             "Answer a chat",
             {200: {JSON: ChatCompletion, MEDIA_TYPE: PIECES}},
             OF_RUNS,
+            fault_body=RunFault,
             body={JSON: ChatRequest},
         )
     )
@@ -50,7 +52,7 @@ class Completions(RunHandler):
 
     async def _stream(self, chat: ChatRequest, question: Question) -> None:
         events = EventStream(self.services.stream_bytes)
-        pieces = ChatStream(chat.model, usage=chat.wants_usage)
+        pieces = ChatStream(chat.model, usage=chat.wants_usage, typed=chat.is_typed)
         run = self.services.runs.begin(
             question, lambda name, message: events.add(pieces.step(name, message))
         )
@@ -67,7 +69,7 @@ class Completions(RunHandler):
         await self.send_events(events)
 
     def _answer(self, chat: ChatRequest, run_id: str, ending: Ending) -> None:
-        text, reason = answer_of(ending)
+        text, reason = answer_of(ending, typed=chat.is_typed)
         if text is None:
             assert ending.error is not None
             if retry_after := retry_after_of(ending.error):

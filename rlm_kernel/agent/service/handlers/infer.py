@@ -10,7 +10,7 @@ from rlm_kernel.agent.service import form
 from rlm_kernel.agent.service.handlers.base import OF_RUNS, RunHandler
 from rlm_kernel.agent.service.run import Ending
 from rlm_kernel.agent.service.step_events import EVENTS
-from rlm_kernel.agent.service.wire import InferAnswer, InferRequest
+from rlm_kernel.agent.service.wire import InferAnswer, InferRequest, RunFault
 from rlm_kernel.errors import BadRequest
 from rlm_kernel.http.body import explain, read_body
 from rlm_kernel.http.event_stream import EventStream
@@ -30,6 +30,7 @@ class Infer(RunHandler):
             "Answer a question about a context",
             {200: {JSON: InferAnswer, MEDIA_TYPE: EVENTS}},
             OF_RUNS,
+            fault_body=RunFault,
             body={JSON: InferRequest, form.MEDIA_TYPE: None},
             parameters=(
                 Parameter("Accept", "header", f"`{MEDIA_TYPE}` for the steps as they happen"),
