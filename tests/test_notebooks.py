@@ -23,9 +23,10 @@ from rlm_kernel.agent.manager_process import ManagerProcess
 from rlm_kernel.kernel import kernelspec
 from rlm_kernel.manager.client import ManagerClient
 from tests.agent.processes import below
-from tests.agent.trajectory.again import Attached
+from tests.agent.trajectory.again import Attached, joined, shown
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
+OPTIONS: dict[str, Any] = {"timeout": 120}
 REWRITES = bool(os.environ.get("RLM_KERNEL_REWRITE_NOTEBOOKS"))
 
 
@@ -53,13 +54,7 @@ def cleared(notebook: Any) -> Any:
 
 
 def comparable(cells: Iterable[Any]) -> list[Any]:
-    return [(cell.source, [shown(output) for output in cell.outputs]) for cell in cells]
-
-
-def shown(output: Any) -> dict[str, Any]:
-    """An output without its number and, of an error, without the lines of the traceback."""
-    kept = ("output_type", "name", "text", "data", "ename", "evalue")
-    return {key: output[key] for key in kept if key in output}
+    return [(cell.source, [shown(output) for output in joined(cell.outputs)]) for cell in cells]
 
 
 def check(name: str, done: Any) -> None:
@@ -71,6 +66,11 @@ def check(name: str, done: Any) -> None:
     committed = read(name)
     assert comparable(code_cells(done)) == comparable(code_cells(committed))
     assert any(cell.execution_count for cell in code_cells(committed)), "it was never run"
+
+
+def run(notebook: Any) -> Any:
+    """The notebook as the kernel that it names leaves it."""
+    return NotebookClient(notebook, **OPTIONS).execute()
 
 
 def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,14 +92,14 @@ def test_a_session_and_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     installed(tmp_path, monkeypatch)
     notebook = read("session.ipynb")
     assert notebook.metadata.kernelspec.name == kernelspec.NAME
-    check("session.ipynb", NotebookClient(cleared(notebook), timeout=120).execute())
+    check("session.ipynb", run(cleared(notebook)))
 
 
 def test_an_rlm_on_a_long_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real run of the local model; its notebook needs none, since it answers from the record."""
     installed(tmp_path, monkeypatch)
     notebook = read("long_document.ipynb")
-    done = NotebookClient(cleared(notebook), timeout=120).execute()
+    done = run(cleared(notebook))
     assert comparable(code_cells(done)) == comparable(code_cells(notebook))
     assert (
         "Number of functions defined: 719" in code_cells(notebook)[-1].outputs[0].data["text/plain"]
@@ -179,7 +179,7 @@ async def run_in(manager: ManagerProcess, session: str, notebook: Any, **hooks: 
     def count(cell_index: int, execute_reply: Any, **_: Any) -> None:
         counts[cell_index] = execute_reply["content"]["execution_count"]
 
-    client = NotebookClient(notebook, km=attached, timeout=60, on_cell_executed=count, **hooks)
+    client = NotebookClient(notebook, km=attached, on_cell_executed=count, **OPTIONS, **hooks)
     await client.async_execute(cleanup_kc=True)
     for index, number in counts.items():
         # nbclient counts for itself, from 1; a cell whose process died has no number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import nbformat
@@ -68,14 +68,29 @@ async def _run_again(factory: SidecarREPLFactory, fresh: Any, files: Mapping[str
             await manager.delete_session(session)
 
 
+def joined(outputs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Outputs in which what follows on the same stream is one: how it is parted is chance."""
+    whole: list[dict[str, Any]] = []
+    for output in outputs:
+        before = whole[-1] if whole else {}
+        is_stream = output["output_type"] == before.get("output_type") == "stream"
+        if is_stream and output["name"] == before["name"]:
+            before["text"] += output["text"]
+        else:
+            whole.append(dict(output))
+    return whole
+
+
 def outputs_of(made: Any) -> list[list[dict[str, Any]]]:
     """What all cells show, without what no second run can have: numbers and tracebacks."""
-    kept = {"output_type", "name", "text", "data", "ename", "evalue"}
-    return [
-        [{key: value for key, value in output.items() if key in kept} for output in cell["outputs"]]
-        for cell in made["cells"]
-        if cell["cell_type"] == "code"
-    ]
+    cells = (cell for cell in made["cells"] if cell["cell_type"] == "code")
+    return [[shown(output) for output in joined(cell["outputs"])] for cell in cells]
+
+
+def shown(output: Mapping[str, Any]) -> dict[str, Any]:
+    """An output without its number and, of an error, without the lines of the traceback."""
+    kept = ("output_type", "name", "text", "data", "ename", "evalue")
+    return {key: output[key] for key in kept if key in output}
 
 
 def assert_same_again(factory: SidecarREPLFactory, trajectory: Trajectory) -> dict[str, Any]:
