@@ -8,7 +8,7 @@ setup: .venv/installed
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,lab,local]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,lab,local,ray]'
 	touch $@
 
 demo: setup

@@ -26,7 +26,7 @@ class Bench:
     async def evaluate(self, step: Step) -> Result:
         """One item in one way. Raises ConfigurationError and ManagerUnavailable only."""
         name, method = step
-        return await evaluate(name, method, self._method(method), self.conditions.budget.seconds)
+        return await evaluate(name, method, self._method(method))
 
     def _method(self, name: str) -> Method:
         if name == "plain":

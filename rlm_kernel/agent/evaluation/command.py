@@ -19,7 +19,7 @@ from rlm_kernel.agent.evaluation.results_file import ResultsFile
 from rlm_kernel.agent.evaluation.runner import Evaluate, run_steps
 from rlm_kernel.agent.evaluation.window import window_for
 from rlm_kernel.agent.models import Model
-from rlm_kernel.agent.starting import options_for, started_models, started_sessions
+from rlm_kernel.agent.starting import LOCAL, options_for, started_models, started_sessions
 from rlm_kernel.agent.stop_signals import StopSignals
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.settings import AgentSettings
@@ -51,6 +51,9 @@ class Request:
     def __post_init__(self) -> None:
         if self.parallel < 1:
             raise ConfigurationError("at least one item must be evaluated at a time")
+        names = (self.model or LOCAL, self.recursive_model or self.model or LOCAL)
+        if self.ray not in (None, LOCAL) and LOCAL in names:
+            raise ConfigurationError("the local model is out of the cluster's reach: name another")
 
 
 def evaluate_model(request: Request) -> int:

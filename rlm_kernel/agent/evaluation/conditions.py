@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rlm_kernel.agent.budget import Budget
 from rlm_kernel.agent.evaluation.item import VERSION
 from rlm_kernel.agent.setting import RunOptions
 from rlm_kernel.errors import ConfigurationError
@@ -33,15 +32,6 @@ class Conditions:
     def __post_init__(self) -> None:
         if self.window is not None and self.window < 1:
             raise ConfigurationError("a window has at least one token")
-
-    @property
-    def budget(self) -> Budget:
-        """What each item may take."""
-        return self.options.budget
-
-    def with_options(self, **changes: Any) -> Conditions:
-        """The same with other `RunOptions`."""
-        return replace(self, options=replace(self.options, **changes))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, the version of the generated sets included."""

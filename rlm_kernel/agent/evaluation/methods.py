@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rlm_kernel.agent.costs import CostRecord, CostSummary
-from rlm_kernel.agent.environment import REPLFactory
+from rlm_kernel.agent.environment import Environment, REPLFactory
 from rlm_kernel.agent.evaluation.conditions import Conditions
 from rlm_kernel.agent.evaluation.item import Item
 from rlm_kernel.agent.evaluation.tokens import cut_to, estimate_tokens
 from rlm_kernel.agent.models import Message, Model
 from rlm_kernel.agent.repl import RLM_REPL
+from rlm_kernel.agent.setting import RunOptions, Setting
 from rlm_kernel.errors import ConfigurationError
 
 METHODS = ("rlm", "plain")
@@ -82,8 +83,7 @@ class Plain:
         context = self._fitting(item)
         shown = len(context) / len(item.context)
         prompt = f"{context}{'' if shown == 1 else CUT}\n\n{item.question}"
-        limit = self.conditions.options.max_output_tokens
-        return _Call(self.model, Message("user", prompt), limit, shown)
+        return _Call(self.model, Message("user", prompt), self.conditions.options, shown)
 
     def _fitting(self, item: Item) -> str:
         if self.conditions.window is None:
@@ -119,22 +119,28 @@ class _Run:
 
 @dataclass(slots=True)
 class _Call:
+    """It has the limits and the retries of a run, and no session."""
+
     model: Model
     prompt: Message
-    limit: int | None
+    options: RunOptions
     shown: float | None
     turns: int | None = None
     record: CostRecord = field(default_factory=CostRecord)
 
     async def answer(self) -> str:
-        try:
-            reply = await self.model.complete([self.prompt], max_output_tokens=self.limit)
-        except BaseException:
-            self.record.failed(self.model.name)
-            raise
-        self.record.completed(self.model.name, reply)
-        return reply.text
+        setting = Setting(
+            self.model, self.model, self.options, _NoSessions(), self.record, lambda event: None
+        )
+        async with setting.root:
+            return (await setting.complete("0", self.model, [self.prompt])).text
+        raise AssertionError("unreachable")
 
     @property
     def costs(self) -> CostSummary:
         return self.record.summary()
+
+
+class _NoSessions:
+    async def open_environment(self) -> Environment:
+        raise ConfigurationError("a plain call has no session")

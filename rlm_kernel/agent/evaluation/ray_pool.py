@@ -14,6 +14,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
+from rlm_kernel.agent.cancellation import unbroken
 from rlm_kernel.agent.evaluation.bench import Bench
 from rlm_kernel.agent.evaluation.conditions import Conditions
 from rlm_kernel.agent.evaluation.plan import Step
@@ -22,10 +23,12 @@ from rlm_kernel.agent.evaluation.trial import failed_result
 from rlm_kernel.agent.factory import SidecarREPLFactory
 from rlm_kernel.agent.manager_process import ManagerProcess
 from rlm_kernel.agent.models import Model
-from rlm_kernel.errors import ConfigurationError, ManagerUnavailable, RLMKernelError, WorkerLost
+from rlm_kernel.errors import ConfigurationError, WorkerLost
 
 OWN = "local"
 _TRIES_AFTER_A_CRASH = 1
+_STOP_SECONDS = 10.0
+_TRIES_TO_START = 3  # a cluster gives its own processes 15 s to start, whatever the machine's load
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,10 @@ class RayPool:
 
     def __init__(self, address: str, job: RemoteJob) -> None:
         """Connect. Raises ConfigurationError where Ray is not installed or nobody answers."""
-        self._ray = _ray()
+        self._ray = _ray(address)
         with _own_signals():
             self._connect(address)
-        remote = self._ray.remote(max_retries=_TRIES_AFTER_A_CRASH, max_calls=0)
+        remote = self._ray.remote(max_retries=_TRIES_AFTER_A_CRASH)
         self._task = remote(evaluate_remotely)
         self._job = self._ray.put(job)
 
@@ -67,12 +70,17 @@ class RayPool:
         try:
             return Result.model_validate_json(await reference)
         except asyncio.CancelledError:
-            self._ray.cancel(reference, force=True)
+            await unbroken(self._withdraw(reference))
             raise
-        except RLMKernelError as error:
-            raise _plain(error) from None
+        except self._ray.exceptions.RayTaskError as error:
+            raise getattr(error, "cause", error) from None
         except self._ray.exceptions.RayError as error:
             return failed_result(*step, WorkerLost(f"{type(error).__name__}: {error}"))
+
+    async def _withdraw(self, reference: Any) -> None:
+        """Interrupt the task, and give it the time to delete its session."""
+        self._ray.cancel(reference)
+        await asyncio.to_thread(self._ray.wait, [reference], timeout=_STOP_SECONDS)
 
     def close(self) -> None:
         """Leave the cluster, or end one of our own. Idempotent."""
@@ -90,39 +98,45 @@ class RayPool:
         self.close()
 
     def _connect(self, address: str) -> None:
-        alone = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-        options: dict[str, Any] = alone if address == OWN else {}
-        try:
-            self._ray.init(
-                address=address, logging_level=logging.ERROR, log_to_driver=False, **options
-            )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ConfigurationError(f"no Ray cluster at {address}: {error}") from error
+        options: dict[str, Any] = {"include_dashboard": False} if address == OWN else {}
+        for tries_left in reversed(range(_TRIES_TO_START if address == OWN else 1)):
+            try:
+                self._ray.init(
+                    address=address, logging_level=logging.ERROR, log_to_driver=False, **options
+                )
+            except Exception as error:  # Ray raises a bare Exception where its processes fail
+                self._ray.shutdown()
+                if not tries_left:
+                    raise ConfigurationError(f"no Ray cluster at {address}: {error}") from error
+            else:
+                return
 
 
 def evaluate_remotely(job: RemoteJob, step: Step) -> str:
     """The task, run in a worker that keeps its manager for the next; returns a Result as JSON."""
-    url, token = job.manager or _own_manager()
-    factory = SidecarREPLFactory(url, token)
-    bench = Bench(job.model, job.recursive_model, job.conditions, factory)
+    bench = Bench(job.model, job.recursive_model, job.conditions, _sessions(job))
     return asyncio.run(bench.evaluate(step)).model_dump_json()
 
 
-@cache
-def _own_manager() -> tuple[str, str]:
-    """Of this process, with which it ends."""
-    manager = _keep_alive(ManagerProcess())
-    return manager.url, manager.token
+def _sessions(job: RemoteJob) -> SidecarREPLFactory:
+    if job.manager is not None:
+        return SidecarREPLFactory(*job.manager)
+    own = _own_manager()
+    return SidecarREPLFactory(own.url, own.token)
 
 
 @cache
-def _keep_alive(manager: ManagerProcess) -> ManagerProcess:
-    return manager
+def _own_manager() -> ManagerProcess:
+    """Of this worker, with which it ends."""
+    return ManagerProcess()
 
 
-def _ray() -> Any:
-    # Ray reports home unless told not to, once, before it is imported.
+def _ray(address: str) -> Any:
+    # What Ray reads when it is imported: that it shall not report home, and that a cluster of our
+    # own is for this machine only. It says Windows, but means that it listens on loopback.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address == OWN:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         return import_module("ray")
     except ImportError as error:
@@ -139,11 +153,3 @@ def _own_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _plain(error: RLMKernelError) -> RLMKernelError:
-    """The error itself, without what Ray wraps around it to make it travel."""
-    for kind in (ConfigurationError, ManagerUnavailable):
-        if isinstance(error, kind):
-            return kind(str(getattr(error, "cause", error)))
-    return error

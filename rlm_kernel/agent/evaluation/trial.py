@@ -9,22 +9,15 @@ from rlm_kernel.agent.evaluation.catalogue import make_item
 from rlm_kernel.agent.evaluation.item import Item, ItemName
 from rlm_kernel.agent.evaluation.methods import Attempt, Method
 from rlm_kernel.agent.evaluation.result import Failed, Result, Spent
-from rlm_kernel.errors import (
-    ConfigurationError,
-    ManagerUnavailable,
-    RLMKernelError,
-    TimeLimitExceeded,
-)
+from rlm_kernel.errors import ConfigurationError, ManagerUnavailable, RLMKernelError
 
 _KEPT = 20_000  # characters of an answer
 _ENDS_ALL = (ConfigurationError, ManagerUnavailable)
 """What is no item's fault, and would befall all that follow."""
 
 
-async def evaluate(
-    name: ItemName, method_name: str, method: Method, seconds: float | None = None
-) -> Result:
-    """Make the item, have it answered within `seconds`, score it.
+async def evaluate(name: ItemName, method_name: str, method: Method) -> Result:
+    """Make the item, have it answered, score it.
 
     An error is a result without a score. Raises ConfigurationError and ManagerUnavailable.
     """
@@ -32,7 +25,7 @@ async def evaluate(
     attempt = method.begin(item)
     began = time.monotonic()
     try:
-        answer = await _within(seconds, attempt)
+        answer = await attempt.answer()
     except RLMKernelError as error:
         if isinstance(error, _ENDS_ALL):
             raise
@@ -54,17 +47,6 @@ def failed_result(name: ItemName, method_name: str, error: RLMKernelError) -> Re
         truth=str(item.truth)[:_KEPT],
         error=Failed(code=error.code, message=str(error)),
     )
-
-
-async def _within(seconds: float | None, attempt: Attempt) -> str:
-    """Also where nothing else watches the time, as in a plain call."""
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            return await attempt.answer()
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise TimeLimitExceeded(f"no answer within {seconds:g} s") from None
 
 
 def _result(

@@ -163,14 +163,14 @@ def test_errors_are_errors_and_no_wrong_answers(command: Command, tmp_path: Path
     oracle = Oracle()
 
     def script(request: ChatRequest) -> Step:
-        return Failure(500, "out of order") if request.index % 2 else oracle(request)
+        return Failure(500, "out of order") if request.index else oracle(request)
 
     status, out, err = command(script, "--task", "s-niah", "--count", "2", "--methods", "plain")
     right, failed = results_of(tmp_path)
     assert (status, right.score, right.error) == (0, 1.0, None)
     assert failed.error is not None
     assert (failed.score, failed.answer, failed.error.code) == (None, None, "model_unavailable")
-    assert failed.spent.failed_calls == 1
+    assert failed.spent.failed_calls == 3, "it was tried again twice"
     assert "| 2 | 1.00 | 1 model_unavailable | 0.50 (0.71) |" in out
     assert "error: model_unavailable: " in err
 
@@ -179,6 +179,12 @@ def test_an_item_that_takes_too_long_is_an_error(command: Command, tmp_path: Pat
     command(lambda request: Stall(), "--task", "s-niah", "--count", "1", "--item-seconds", "0.5")
     errors = [each.error for each in results_of(tmp_path)]
     assert [error.code for error in errors if error] == ["time_limit_exceeded"] * 2
+
+
+def test_limits_hold_for_both_methods(command: Command, tmp_path: Path) -> None:
+    command(Oracle(), "--task", "s-niah", "--count", "1", "--item-tokens", "700")
+    errors = [each.error for each in results_of(tmp_path)]
+    assert [error.code for error in errors if error] == ["token_limit_exceeded"] * 2
 
 
 def test_results_that_are_there_are_kept_and_not_made_again(
@@ -198,7 +204,7 @@ def test_results_that_are_there_are_kept_and_not_made_again(
 
 def test_what_failed_is_tried_again_when_asked_to(command: Command, tmp_path: Path) -> None:
     task = ("--task", "s-niah", "--methods", "plain", "--count", "2")
-    command([Failure(500, "out of order"), "Answer: 1"], *task)
+    command([Failure(400, "no such thing"), "Answer: 1"], *task)
     command([], *task, "--resume")
     assert [each.error is None for each in results_of(tmp_path)] == [False, True]
     _, out, _ = command(Oracle(), *task, "--retry-errors")
@@ -299,3 +305,19 @@ def test_a_signal_stops_it_and_leaves_nothing_behind(
         assert "--resume goes on from here" in err
         assert "Traceback" not in err
     wait_for_end(sessions)
+
+
+def test_without_ray_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    words = ["--model", "openai/gpt-5", "--out", str(tmp_path), "--ray", "local"]
+    assert main(["eval", *words]) == 2
+    assert "pip install 'rlm-kernel[ray]'" in capsys.readouterr().err
+
+
+def test_the_local_model_is_not_for_other_machines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "--out", str(tmp_path), "--ray", "127.0.0.1:6379"]) == 2
+    assert "the local model is out of the cluster's reach" in capsys.readouterr().err
