@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-from rlm_kernel.agent.documents import PIECE_BYTES, Documents, opened
+from rlm_kernel.agent.documents import PIECE_BYTES, Documents, is_folder, opened
 from rlm_kernel.errors import ConfigurationError, ContextTooLarge
 from rlm_kernel.guest.values import pack
 
@@ -61,7 +61,7 @@ def pack_context(value: object, limit: int | None = None) -> ContextFile:
     on its way, and ConfigurationError for what cannot be read and that names the place of a value
     that is not plain data.
     """
-    if isinstance(value, Path) and not value.is_dir():
+    if isinstance(value, Path) and not is_folder(value):
         return _pack_file(value, limit)
     paths = _paths(value)
     return _pack_documents(paths, limit) if paths else pack_value(value, limit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from rlm_kernel.agent.answer_type import AnswerType
 from rlm_kernel.agent.context import ContextFile, pack_context
 from rlm_kernel.agent.environment import Environment, REPLFactory
@@ -24,7 +26,8 @@ class Conversation:
         self._history: History | None = None
         self._answered: list[dict[str, str]] = []
         self._contexts: list[ContextFile] = []
-        self._busy = self._lost = False
+        self._busy = threading.Lock()
+        self._lost = False
 
     @property
     def questions(self) -> int:
@@ -39,16 +42,15 @@ class Conversation:
     async def enter(self, factory: REPLFactory) -> Environment:
         """The session, opened or resumed. Raises ManagerError, and ConversationBusy while another
         question is being answered."""
-        if self._busy:
+        if not self._busy.acquire(blocking=False):
             raise ConversationBusy("this agent still answers another question; ask it afterwards")
-        self._busy = True
         try:
             if self._environment is None:
                 self._environment = await factory.open_environment()
             elif not await self._environment.resume():
                 self._lost = True
         except BaseException:
-            self._busy = False
+            self._busy.release()
             raise
         return self._environment
 
@@ -82,30 +84,30 @@ class Conversation:
         self._answered.append({"query": query, "answer": answer})
 
     async def leave(self) -> None:
-        """Stop what runs, and end the session unless it is to be kept. Never raises ManagerError.
-
-        Idempotent, like `close`.
-        """
+        """Stop what runs, and end the session unless it is to be kept. Raises no ManagerError."""
         try:
             if self._environment is not None and self.is_persistent:
                 await self._environment.suspend()
             elif self._environment is not None:
                 await self._environment.close()
         finally:
-            self._busy = False
+            self._busy.release()
 
     async def close(self) -> None:
-        """End the session and forget all; a further question would begin anew.
+        """End the session and forget all; a further question would begin anew. Idempotent.
 
         Raises ConversationBusy while a question is being answered.
         """
-        if self._busy:
+        if not self._busy.acquire(blocking=False):
             raise ConversationBusy("this agent still answers a question; cancel that first")
         environment = self._environment
         self._environment = self._history = None
         self._answered, self._contexts, self._lost = [], [], False
-        if environment is not None:
-            await environment.close()
+        try:
+            if environment is not None:
+                await environment.close()
+        finally:
+            self._busy.release()
 
     async def _load(self, context: ContextFile | None, abilities: Abilities) -> None:
         assert self._environment is not None

@@ -69,6 +69,14 @@ class Documents:
         yield _END
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is one; false where that cannot be told, which `opened` then explains."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def opened(path: Path) -> BinaryIO:
     """A regular file, for reading. Raises ConfigurationError with its name."""
     try:
@@ -85,7 +93,7 @@ def _found(paths: Sequence[Path]) -> Iterator[Document]:
     absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
     base = _base(absolute)
     for path in absolute:
-        for each in _files_in(path) if path.is_dir() else (path,):
+        for each in _files_in(path) if is_folder(path) else (path,):
             with opened(each) as file:
                 size = os.fstat(file.fileno()).st_size
             yield Document(each.relative_to(base).as_posix(), each, size)
@@ -93,7 +101,7 @@ def _found(paths: Sequence[Path]) -> Iterator[Document]:
 
 def _base(paths: Sequence[Path]) -> Path:
     """The folder that the names start from; where a folder is given it is part of the names."""
-    if len(paths) == 1 and paths[0].is_dir():
+    if len(paths) == 1 and is_folder(paths[0]):
         return paths[0]
     return Path(os.path.commonpath([path.parent for path in paths]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from rlm_kernel.agent.answers import TextAnswer
@@ -16,6 +16,7 @@ from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.environment import CellResult, HostCallFailedError, OnHostCall, OnOutput
 from rlm_kernel.agent.events import OutputKind, RichOutput
+from rlm_kernel.agent.furnishing import FOLDER, Furnishing
 from rlm_kernel.agent.reach import are_within_reach
 from rlm_kernel.errors import (
     AgentError,
@@ -31,21 +32,12 @@ from rlm_kernel.manager.wire import SessionInfo
 Connect = Callable[[], ManagerClient]
 Leave = Callable[[], Awaitable[None]]
 
-_FOLDER = "/tmp/rlm"
-_HANDED = f"{_FOLDER}/handed"
+_HANDED = f"{FOLDER}/handed"
 _SETUP_SECONDS = 300.0
 _PROBE_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _GIVE_UP_SECONDS = 1.0
 _CLOSE_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Load:
-    """Files that go into the session at these paths, and the code that reads them."""
-
-    files: Mapping[str, ContextFile]
-    code: str
 
 
 class ManagedSession:
@@ -65,7 +57,7 @@ class ManagedSession:
         self._session_id = ""
         self._connection: Mapping[str, Any] = {}
         self._kernel: KernelConnection | None = None
-        self._loads: list[_Load] = []
+        self._loads: list[Furnishing] = []
         self._running = False
         self._suspended = False
         self._closed = False
@@ -107,17 +99,12 @@ class ManagedSession:
         history: ContextFile | None = None,
     ) -> None:
         """Define `context` and the model's functions. Raises AgentError where that fails."""
-        named = ((context, tuple(names)), (history, ("history",)))
-        files = [
-            (f"{_FOLDER}/{variables[-1]}", file, variables) for file, variables in named if file
-        ]
-        arguments = [(path, file.form, variables) for path, file, variables in files]
-        code = (
-            "from rlm_kernel.guest import rlm as _setup\n"
-            f"_setup.install(get_ipython(), {arguments!r}, "
-            f"sub_calls={sub_calls}, recursion={recursion}, tools={[*map(dict, tools)]!r})"
+        load = Furnishing.of(
+            context,
+            names,
+            history,
+            {"sub_calls": sub_calls, "recursion": recursion, "tools": [*map(dict, tools)]},
         )
-        load = _Load({path: file for path, file, _ in files}, code)
         await self._load(load)
         self._loads.append(load)
 
@@ -262,7 +249,7 @@ class ManagedSession:
         with suppress(ManagerError, asyncio.CancelledError):
             self._session_id = (await creating).session_id
 
-    async def _load(self, load: _Load) -> None:
+    async def _load(self, load: Furnishing) -> None:
         result = await self.prepare(load.files, load.code)
         if result.error is None:
             return
