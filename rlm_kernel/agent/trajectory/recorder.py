@@ -109,16 +109,6 @@ class Recorder:
         parent = self._runs.get(event.run.rpartition(".")[0])
         if parent is not None:
             parent.children.append(run)
-            self._tell_caller(parent, event.run)
-
-    def _tell_caller(self, parent: RunDraft, child: str) -> None:
-        """Of a call that did not say which run is to answer it: the oldest that waits for one."""
-        known = {call.get("child") for call in self._sub_calls.values()}
-        waiting = [] if child in known or parent.calls is None else parent.calls.sub_calls
-        for call in waiting:
-            if call["function"].startswith("rlm_query") and call.get("child") is None:
-                call["child"] = child
-                return
 
     def _add(self, run: RunDraft, event: Event) -> None:
         match event:
