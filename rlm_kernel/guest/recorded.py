@@ -17,6 +17,7 @@ from typing import Any
 from rlm_kernel.guest import host, rlm
 from rlm_kernel.guest.asking import Asker
 from rlm_kernel.guest.documents import Documents
+from rlm_kernel.guest.gathering import TOGETHER
 from rlm_kernel.guest.values import pack, unpack
 
 _current: Repetition | None = None
@@ -40,16 +41,22 @@ class RecordedAsker(Asker):
 
     def ask(self, prompt: str, *, caller: str, password: bool = False, **extra: Any) -> str:
         """The recorded reply, as the host sent it."""
-        asked = extra["host_call"]
-        replies = self._replies.get(digest_of(asked["name"], asked["args"]), [])
-        if not replies:
-            reason = f"{caller} was not called in this way in the recorded run"
-            return json.dumps({"error": {"ename": "NotRecorded", "evalue": reason}})
-        return replies.pop(0) if len(replies) > 1 else replies[0]
+        name, args = extra["host_call"]["name"], extra["host_call"]["args"]
+        if name != TOGETHER:
+            return self._reply(name, args)
+        outcomes = [self._reply(each["name"], each["args"]) for each in args["calls"]]
+        return json.dumps({"ok": [json.loads(outcome) for outcome in outcomes]})
 
     async def ask_later(self, prompt: str, *, caller: str, **extra: Any) -> str:
         """As `ask`: nothing has to be waited for."""
         return self.ask(prompt, caller=caller, **extra)
+
+    def _reply(self, name: str, args: Mapping[str, Any]) -> str:
+        replies = self._replies.get(digest_of(name, args), [])
+        if not replies:
+            reason = f"{name} was not called in this way in the recorded run"
+            return json.dumps({"error": {"ename": "NotRecorded", "evalue": reason}})
+        return replies.pop(0) if len(replies) > 1 else replies[0]
 
 
 class Repetition:
@@ -148,7 +155,7 @@ def beside(name: str, form: str, sha256: str) -> Any:
 
 def missing(note: str) -> Any:
     """Stands for a context that was not recorded. Raises NotRecordedError."""
-    raise NotRecordedError(f"the context was too large to be recorded: {note}")
+    raise NotRecordedError(f"the context is not in this notebook: {note}")
 
 
 def digest_of(name: str, args: Mapping[str, Any]) -> str:

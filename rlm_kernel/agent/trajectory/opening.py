@@ -15,6 +15,8 @@ EMBEDDED_BYTES = 1_500_000
 """Of text that a page can still show; a context compresses to a third of itself, or less."""
 
 _LITERAL_CHARACTERS = 2_000
+_HANDED = "it is in the session of the run that began this one"
+_TOO_LARGE = "it was too large, {note}"
 _CODE = """\
 # Defines `context`, and lets the session's functions answer from the recording.
 from rlm_kernel.guest import recorded
@@ -47,8 +49,10 @@ def fits_within(context: RecordedContext, embedded_bytes: int = EMBEDDED_BYTES) 
 
 def _context(context: RecordedContext, context_file: str | None, embedded_bytes: int) -> str:
     data = context.data()
+    if context.form == "handed":
+        return f"recorded.missing({_HANDED!r})"
     if data is None:
-        return f"recorded.missing({context.note!r})"
+        return f"recorded.missing({_TOO_LARGE.format(note=context.note)!r})"
     if fits_within(context, embedded_bytes):
         is_short = context.form != "files" and len(data) <= _LITERAL_CHARACTERS
         literal = repr(value_of(data, context.form)) if is_short else ""
@@ -56,7 +60,7 @@ def _context(context: RecordedContext, context_file: str | None, embedded_bytes:
             return literal
         return f"recorded.unpacked({context.form!r}, {_wrapped(packed(data))})"
     if context_file is None:
-        return f"recorded.missing({context.note!r})"
+        return f"recorded.missing({_TOO_LARGE.format(note=context.note)!r})"
     sha256 = hashlib.sha256(data).hexdigest()
     return f"recorded.beside({context_file!r}, {context.form!r}, {sha256!r})"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -36,6 +36,7 @@ from rlm_kernel.agent.trajectory.secrets import Scrubber, secrets_of_environment
 from rlm_kernel.agent.trajectory.trajectory import Prompt, Trajectory
 from rlm_kernel.agent.usage import Usage
 from rlm_kernel.errors import ConfigurationError
+from rlm_kernel.guest.gathering import TOGETHER
 from rlm_kernel.guest.recorded import digest_of
 
 CHARACTERS = 64_000_000
@@ -108,16 +109,6 @@ class Recorder:
         parent = self._runs.get(event.run.rpartition(".")[0])
         if parent is not None:
             parent.children.append(run)
-            self._tell_caller(parent, event.run)
-
-    def _tell_caller(self, parent: RunDraft, child: str) -> None:
-        """Of a call that did not say which run is to answer it: the oldest that waits for one."""
-        known = {call.get("child") for call in self._sub_calls.values()}
-        waiting = [] if child in known or parent.calls is None else parent.calls.sub_calls
-        for call in waiting:
-            if call["function"].startswith("rlm_query") and call.get("child") is None:
-                call["child"] = child
-                return
 
     def _add(self, run: RunDraft, event: Event) -> None:
         match event:
@@ -171,7 +162,7 @@ class Recorder:
         if calls is None:
             return
         if isinstance(event, HostCallAnswered):
-            calls.host_calls.append(self._host_call(event))
+            calls.host_calls += self._host_calls(event)
             return
         self._sub_calls[event.call] = call = {"number": event.call, "at": event.at}
         call |= self._asked(event)
@@ -192,13 +183,24 @@ class Recorder:
             reply = None if text is None else self._room.text(text)
             call |= {"reply": reply, "error": event.error, "duration_s": event.duration_s}
 
-    def _host_call(self, event: HostCallAnswered) -> Fields:
+    def _host_calls(self, event: HostCallAnswered) -> list[Fields]:
+        """The call; of several that were made at once, each by itself."""
+        if event.name != TOGETHER or event.error is not None:
+            return [self._host_call(event.name, event.args, event.value, event.error)]
+        pairs = zip(event.args["calls"], event.value, strict=True)
+        return [
+            self._host_call(call["name"], call["args"], outcome.get("ok"), outcome.get("error"))
+            for call, outcome in pairs
+        ]
+
+    def _host_call(
+        self, name: str, args: Any, value: Any, error: Mapping[str, str] | None
+    ) -> Fields:
         """Arguments that were secret are secret in a repetition too: its code has the mask."""
-        digest = digest_of(event.name, self._scrubber.value(event.args))
-        value, error = event.value, event.error
+        digest = digest_of(name, self._scrubber.value(args))
         if error is None and self._room.value(value) is None and value is not None:
             value, error = None, _TOO_LONG
-        return {"name": event.name, "digest": digest, "value": value, "error": error}
+        return {"name": name, "digest": digest, "value": value, "error": error}
 
     def _use(self, usage: Usage) -> None:
         for run in self._runs.values():
@@ -242,7 +244,7 @@ class Recorder:
 
     def _packed(self, name: str, context: Fields) -> bytes | None:
         file = self._contexts.get(name)
-        if file is None:
+        if file is None or file.form == "handed":
             return None
         try:
             data = b"".join(file.pieces())

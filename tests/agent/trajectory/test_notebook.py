@@ -128,6 +128,47 @@ def test_sub_calls_that_failed_fail_again(factory: SidecarREPLFactory) -> None:
     assert len(set(printed.split("reply ")[1:])) == 4, "each call has its own reply"
 
 
+def test_sub_calls_that_were_awaited_answer_again(factory: SidecarREPLFactory) -> None:
+    def script(request: ChatRequest) -> Step:
+        if request.last == "bad":
+            return Failure(400, "no such thing")
+        if request.last in ("one", "two"):
+            return f"reply {request.index}"
+        asking = (
+            "import asyncio\n"
+            "asked = [allm_query(each) for each in ('one', 'bad', 'two', 'one')]\n"
+            "replies = await asyncio.gather(*asked, return_exceptions=True)\n"
+            "for reply in replies:\n    print(reply, getattr(reply, 'code', ''))\n"
+            "print(await allm_query('one'))\nFINAL(1)"
+        )
+        return code(asking)
+
+    printed = outputs_of(assert_same_again(factory, record_script(factory, script)))[1][0]["text"]
+    assert "model_failed" in printed
+    assert len(set(printed.split("reply ")[1:])) == 4, "each call has its own reply"
+
+
+def test_children_in_copies_of_the_session_answer_again(factory: SidecarREPLFactory) -> None:
+    def script(request: ChatRequest) -> Step:
+        if "double" in request.last:
+            return code("number *= 2\nprint(number)\nFINAL(number)")
+        asking = (
+            "number = 21\n"
+            "print(rlm_query('double it', fork=True), number)\n"
+            "print(rlm_query_batched(['double a', 'double b'], [[1], [2]], fork=True))\n"
+            "FINAL(number)"
+        )
+        return code(asking)
+
+    trajectory = record_script(factory, script, max_depth=2)
+    made = assert_same_again(factory, trajectory)
+    assert outputs_of(made)[1][0]["text"] == "42 21\n['42', '42']\n"
+    assert [run.name for run in trajectory.runs()] == ["0", "0.1", "0.2", "0.3"]
+    assert refusal(factory, notebook(trajectory, "0.1")) == (
+        "the context is not in this notebook: it is in the session of the run that began this one"
+    )
+
+
 def test_a_call_that_was_not_made_has_no_reply(factory: SidecarREPLFactory) -> None:
     made = notebook(record_script(factory, [code("print(len(context))"), "FINAL(3)"], "abc"))
     cells = [cell for cell in made["cells"] if cell["cell_type"] == "code"]
@@ -225,7 +266,9 @@ def test_a_context_that_is_missing_is_named_in_one_line(factory: SidecarREPLFact
         "the context is in the file run.context beside the notebook: put it into the session first"
     )
     nowhere = notebook(trajectory, embedded_bytes=10)
-    assert refusal(factory, nowhere).startswith("the context was too large to be recorded: 5,000")
+    assert refusal(factory, nowhere).startswith(
+        "the context is not in this notebook: it was too large, 5,000"
+    )
 
 
 def refusal(factory: SidecarREPLFactory, made: dict[str, object]) -> str:
