@@ -43,8 +43,11 @@ lock: setup
 	$(BIN)/pip install --quiet uv
 	PATH="$(CURDIR)/$(BIN):$$PATH" deploy/docker/lock
 
-offline: setup
+offline: deploy/docker/offline/.filled
+
+deploy/docker/offline/.filled: deploy/docker/*.lock rlm_kernel/pyodide/*.lock | setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" deploy/docker/fill-offline
+	touch $@
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

@@ -26,11 +26,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def images(engine: Engine) -> tuple[str, ...]:
+def images(engine: Engine) -> Iterator[tuple[str, ...]]:
     """Both, built without a network."""
     for image in IMAGES:
         print(f"\n{image}: built in {engine.build(image):.0f} s")
-    return tuple(IMAGES)
+    yield tuple(IMAGES)
+    engine("image", "prune", "--force", "--filter=until=24h")  # what former builds have left
 
 
 @pytest.fixture(scope="session")

@@ -75,25 +75,35 @@ def test_packages_can_be_built_in(engine: Engine) -> None:
 
 
 @pytest.fixture
-def manager(engine: Engine) -> Iterator[str]:
-    """A manager, from its first moment on."""
-    name = "rlm-test-manager"
+def begun(engine: Engine, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A container of an image, from its first moment on."""
+    name = "rlm-test-begun"
     engine.try_("rm", "--force", "--time=0", name)
-    engine("run", "--detach", f"--name={name}", *CONFINED[2:], MANAGER)
+    model = "--env=RLM_KERNEL_MODEL=openai/none"
+    engine("run", "--detach", f"--name={name}", *CONFINED[2:], model, request.param)
     yield name
     engine("rm", "--force", "--time=0", name)
 
 
-def test_a_manager_that_still_starts_can_be_stopped(engine: Engine, manager: str) -> None:
+def states(engine: Engine, name: str) -> list[str]:
+    """Of its processes, as ps has them."""
+    return engine("top", name, "state").split()[1:]
+
+
+@pytest.mark.parametrize("begun", [MANAGER, AGENT], indirect=True)
+def test_one_that_still_starts_can_be_stopped(engine: Engine, begun: str) -> None:
     """As the first process it would not hear SIGTERM before it has a handler for it."""
-    while "rlm-kernel serve" not in engine("top", manager, "args").replace("python3", ""):
-        pass
-    engine("kill", "--signal=TERM", manager)
-    assert int(engine("wait", manager, seconds=30)) in (0, 128 + 15)
+    while len(states(engine, begun)) < 2:
+        pass  # until the command has its own process
+    engine("kill", "--signal=TERM", begun)
+    assert int(engine("wait", begun, seconds=30)) in (0, 128 + 15)
 
 
-def test_what_a_probe_leaves_behind_is_reaped(engine: Engine, manager: str) -> None:
-    engine("exec", manager, "sh", "-c", "true & true & exit 0")
-    while "defunct" in engine("top", manager, "args") or "<" in engine("top", manager, "args"):
+@pytest.mark.parametrize("begun", [AGENT], indirect=True)
+def test_what_a_probe_leaves_behind_is_reaped(engine: Engine, begun: str) -> None:
+    while len(states(engine, begun)) < 2:
         pass
-    assert engine("exec", manager, "rlm-kernel", "--version").startswith("rlm-kernel ")
+    engine("exec", begun, "sh", "-c", "true & true & exit 0")
+    while "Z" in states(engine, begun):
+        pass
+    assert engine("exec", begun, "rlm-kernel", "--version").startswith("rlm-kernel ")
