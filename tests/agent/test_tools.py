@@ -180,7 +180,6 @@ def test_a_tool_of_no_thread_safety_at_all_may_print_and_exit(factory: SidecarRE
         ([price, price], "several tools of the name 'price'"),
         ({"x": 5}, "'x' is no function"),
     ],
-    ids=str,
 )
 def test_what_cannot_be_a_tool_is_a_configuration_error(tools: Any, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
