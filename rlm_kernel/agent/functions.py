@@ -69,11 +69,8 @@ class HostFunctions:
         raise _not_available(name, args)
 
     async def summarise(self, model: Model, prompt: str) -> str:
-        """The model's reply to a question of the run's own. Raises ModelError."""
-        try:
-            return await self._query("summarise", prompt, model)
-        except HostCallFailedError as failure:
-            raise ModelError(failure.evalue) from failure
+        """The model's reply to a question of the run's own. Raises as `Setting.complete` does."""
+        return await self._completed("summarise", prompt, model)
 
     async def _one_of_many(self, call: Any) -> Any:
         match call:
@@ -82,6 +79,9 @@ class HostFunctions:
         raise _not_available(gathering.TOGETHER, {})
 
     async def _query(self, function: str, prompt: str, model: Model) -> str:
+        return await self._for_code(self._completed(function, prompt, model))
+
+    async def _completed(self, function: str, prompt: str, model: Model) -> str:
         async def ask() -> str:
             messages = [Message("user", prompt)]
             return (await self._setting.complete(self._run, model, messages)).text
@@ -111,9 +111,8 @@ class HostFunctions:
         async def ask() -> str:
             return await child_run(delegation)
 
-        return await self._reported(
-            function, delegation.model.name, delegation.task, ask, delegation.run
-        )
+        model, task, child = delegation.model.name, delegation.task, delegation.run
+        return await self._for_code(self._reported(function, model, task, ask, child), child)
 
     def _model(self, name: object) -> Model:
         """Only models of the run: a document must not choose on whom its reader spends money."""
@@ -141,13 +140,21 @@ class HostFunctions:
         try:
             reply, failure = await ask(), None
         except RLMKernelError as error:
-            failure = str(error) if isinstance(error, ModelError) else _of_child(child, error)
-            await self._end_with_tree()
-            raise HostCallFailedError(type(error).__name__, failure, error.code) from error
+            failure = _reason(error, child)
+            raise
         finally:
             duration = time.monotonic() - started
             self._setting.emit(SubCallFinished(self._run, call, reply, failure, duration))
         return reply
+
+    async def _for_code(self, reply: Awaitable[str], child: str | None = None) -> str:
+        """The reply that code of the session waits for. Raises HostCallFailedError."""
+        try:
+            return await reply
+        except RLMKernelError as error:
+            await self._end_with_tree()
+            reason = _reason(error, child)
+            raise HostCallFailedError(type(error).__name__, reason, error.code) from error
 
     async def _end_with_tree(self) -> None:
         """Where the whole tree ends, wait for that: code must not go on with an error instead."""
@@ -155,8 +162,10 @@ class HostFunctions:
             await asyncio.get_running_loop().create_future()
 
 
-def _of_child(child: str | None, error: RLMKernelError) -> str:
-    return str(error) if child is None else f"the child run failed: {error}"
+def _reason(error: RLMKernelError, child: str | None) -> str:
+    if child is None or isinstance(error, ModelError):
+        return str(error)
+    return f"the child run failed: {error}"
 
 
 async def _outcomes(calls: Iterable[Awaitable[Any]]) -> list[Outcome]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rlm_kernel.agent import SidecarREPLFactory, SubCallFinished, SubCallStarted
+from rlm_kernel.agent import Budget, SidecarREPLFactory, SubCallFinished, SubCallStarted
 from rlm_kernel.agent.compaction import Compaction
 from rlm_kernel.agent.prompts import Abilities, system_prompt
+from rlm_kernel.errors import ErrorLimitExceeded
 from rlm_kernel.testing import ChatRequest, Failure, Script, Step
 from tests.agent.runs import Record, code, run_script
 
@@ -90,3 +91,17 @@ def test_one_turn_that_is_longer_than_all_the_room_is_cut_and_the_run_goes_on(
     assert record.answer.text == "7"
     assert len(record.told[1]) < 4_000
     assert "characters cut here" in record.told[1]
+
+
+def test_a_limit_that_is_reached_by_asking_for_a_summary_ends_the_run(
+    factory: SidecarREPLFactory,
+) -> None:
+    """The run itself waits for that call, and no cell."""
+    with pytest.raises(ErrorLimitExceeded):
+        run_script(
+            factory,
+            talkative(Failure(400, "out of order")),
+            history_limit=LIMIT,
+            compaction="summarise",
+            budget=Budget(errors=1),
+        )
