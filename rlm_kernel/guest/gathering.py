@@ -59,6 +59,7 @@ class Gathering:
             return await answer
         finally:
             if line.is_abandoned:
+                self._close(request_id, line)  # at once: what is called next needs another sender
                 line.sender.cancel()
 
     async def _send_all(self, request_id: str, line: _Line) -> None:
@@ -69,7 +70,12 @@ class Gathering:
                 line.waiting.clear()
                 await self._send(line.out)
         finally:
-            self._lines.pop(request_id, None)
+            self._close(request_id, line)
+
+    def _close(self, request_id: str, line: _Line) -> None:
+        """The next call of the request begins another line."""
+        if self._lines.get(request_id) is line:
+            del self._lines[request_id]
 
     async def _send(self, calls: list[tuple[str, Arguments, Answer]]) -> None:
         try:

@@ -171,3 +171,23 @@ def test_failures_do_not_warn_when_nobody_awaits_them(factory: SidecarREPLFactor
         rlm = RLM_REPL(model_of(server), repl_factory=factory)
         asyncio.run(collect(rlm, "", "?"))
         assert server.requests[-1].last == "Output:\nquiet"
+
+
+def test_a_call_given_up_for_want_of_time_can_be_followed_by_another(
+    factory: SidecarREPLFactory,
+) -> None:
+    cell = (
+        "import asyncio\n"
+        "try:\n"
+        "    async with asyncio.timeout(0.05):\n        await allm_query('stall')\n"
+        "except TimeoutError:\n    print(await allm_query('instead'))"
+    )
+    replies = iter([code(cell), "FINAL(1)"])
+
+    def reply(request: ChatRequest) -> Step:
+        if len(request.messages) > 1:
+            return next(replies)
+        return Stall() if request.last == "stall" else request.last.upper()
+
+    record = run_script(factory, reply, cell_timeout_s=20.0)
+    assert record.told[-1] == "Output:\nINSTEAD"
