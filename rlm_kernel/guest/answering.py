@@ -60,7 +60,13 @@ class Answering:
         self.final(fields or value[0])
 
     def answered(self) -> Answered:
-        """The answer that the last cell gave, if it did."""
+        """The answer that the last cell gave, if it did, and if it can be made text."""
+        try:
+            return self._answered()
+        except Exception:  # the value's own code; `after_cell` has told of it
+            return Answered(None)
+
+    def _answered(self) -> Answered:
         if self._given is not None:
             source, value = self._given
             content = _content(value)
@@ -93,12 +99,21 @@ class Answering:
             self._namespace["answer"] = {**answer, "ready": False}
 
     def after_cell(self, result: Any) -> None:
-        """A cell that raised gives no answer, and neither does an empty claim."""
+        """A cell that raised gives no answer, and neither does what is empty or no text."""
+        try:
+            self._comment(result)
+        except Exception as error:  # the value's own code, or an int of thousands of digits
+            reason = f"{type(error).__name__}: {error}"
+            print(f"There is no answer yet: str() of it failed with {reason}")
+
+    def _comment(self, result: Any) -> None:
         claim = self._claim()
         if not result.success and (claim is not None or self._given is not None):
             print("The answer was refused, because the cell raised an exception.")
         elif claim is not None and self._given is None and not str(_claimed(claim)):
             print("There is no answer yet: answer['ready'] is set, but answer['content'] is empty.")
+        elif self._given is not None:
+            str(_content(self._given[1]))
 
     def _meant(self, text: str) -> tuple[Any, bool]:
         """What the text of an argument means, and whether that was computed."""
@@ -178,7 +193,12 @@ def _plain(value: Any) -> Any:
 
 
 def _is_true(flag: Any) -> bool:
-    return flag.strip().lower() in ("true", "yes", "1") if isinstance(flag, str) else bool(flag)
+    if isinstance(flag, str):
+        return flag.strip().lower() in ("true", "yes", "1")
+    try:
+        return bool(flag)
+    except Exception:  # the value's own code: of an array of several, for instance
+        return False
 
 
 def _keywords(argument: str) -> dict[str, str] | None:

@@ -6,11 +6,15 @@ from collections.abc import Sized
 from typing import Any
 
 _SHORT = 60
+_SHORT_BITS = 200
+"""Python refuses to write out integers of thousands of digits."""
 
 
 def sketch(value: Any) -> str:
     """Its type with its size, or with the value itself where that is short."""
     kind = type(value).__name__
+    if isinstance(value, int) and value.bit_length() > _SHORT_BITS:
+        return f"{kind} of {value.bit_length():,} bits"
     if value is None or isinstance(value, bool | int | float | complex):
         return f"{kind} = {value!r}"
     if isinstance(value, str):

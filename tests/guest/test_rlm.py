@@ -109,6 +109,49 @@ def test_a_refused_claim_is_told_in_the_cells_own_output(
     assert bool(said) == bool(output)
 
 
+class Unspeakable:
+    """What has neither a text nor a truth value."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(10**5000, "ValueError: Exceeds the limit"), (Unspeakable(), "RuntimeError: no words")],
+    ids=["int", "object"],
+)
+@pytest.mark.parametrize("way", ["FINAL", "FINAL_VAR", "answer"])
+def test_what_cannot_be_made_text_is_no_answer_and_the_model_is_told(
+    capsys: pytest.CaptureFixture[str], way: str, value: object, reason: str
+) -> None:
+    functions, namespace = furnished(x=value)
+    if way == "answer":
+        namespace["answer"] = {"content": value, "ready": True}
+    else:
+        namespace[way](value if way == "FINAL" else "x")
+    functions.after_cell(OK)
+    said = capsys.readouterr().out
+    assert said.startswith(f"There is no answer yet: str() of it failed with {reason}")
+    assert answered(functions) == (False, None, "")
+
+
+def test_a_claim_whose_ready_is_neither_true_nor_false_is_none() -> None:
+    functions, namespace = furnished()
+    namespace["answer"] = {"content": "x", "ready": Unspeakable()}
+    functions.after_cell(OK)
+    assert not answered(functions)[0]
+    functions.before_cell()
+
+
+def test_a_long_integer_is_listed_by_its_length() -> None:
+    _, namespace = furnished(n=10**5000)
+    assert "n: int of 16,610 bits" in str(namespace["SHOW_VARS"]())
+
+
 def test_variables_are_listed_without_what_is_not_the_models() -> None:
     _, namespace = furnished(
         _hidden=1, In=[], json=json, n=3, text="a" * 100, short="a", items={1, 2}, kind=int, f=len
