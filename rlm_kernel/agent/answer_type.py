@@ -89,13 +89,15 @@ class AnswerType:
         validator = kind(schema, registry=Registry())
 
         def read_json(text: str) -> Any:
-            value = json.loads(text)
             try:
+                value = json.loads(text)
                 problems = sorted(validator.iter_errors(value), key=lambda each: str(each.path))
             except Unresolvable as error:
                 raise ConfigurationError(
                     f"the JSON schema lacks what it refers to: {error}"
                 ) from None
+            except (ValueError, RecursionError) as error:
+                raise AnswerMismatch(f"- the JSON cannot be read: {error}") from None
             if problems:
                 raise _mismatch((each.path, each.message, None) for each in problems)
             return value

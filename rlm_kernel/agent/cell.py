@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from typing import Any
+from typing import Any, cast, get_args
 
 from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.environment import (
@@ -16,7 +16,7 @@ from rlm_kernel.agent.environment import (
     OnHostCall,
     OnOutput,
 )
-from rlm_kernel.agent.events import OutputKind, RichOutput
+from rlm_kernel.agent.events import AnswerSource, OutputKind, RichOutput
 from rlm_kernel.guest.answering import ANSWER_TYPE
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -128,10 +128,16 @@ def _without_own(traceback: list[str]) -> list[str]:
 
 
 def _answer(evaluated: dict[str, Any]) -> Answer | None:
-    state = evaluated.get("data", {}).get(ANSWER_TYPE, {})
-    if not state.get("answered"):
-        return None
-    return Answer(str(state["text"]), state["source"], state.get("json"), state.get("problem"))
+    """What the session says of the cell's answer; its code can make it say anything."""
+    match evaluated.get("data", {}).get(ANSWER_TYPE):
+        case {"answered": True, "text": str(text), "source": str(source), **more}:
+            known = cast("AnswerSource", source) if source in get_args(AnswerSource) else "answer"
+            return Answer(text, known, _text(more.get("json")), _text(more.get("problem")))
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _plain_text(data: dict[str, Any]) -> str:

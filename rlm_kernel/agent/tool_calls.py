@@ -49,6 +49,9 @@ class ToolCalls:
 
 
 def _shown_arguments(given: list[Any], named: dict[str, Any]) -> str:
-    shown = [repr(unpack(value)) for value in given]
-    shown += [f"{name}={unpack(value)!r}" for name, value in named.items()]
+    try:
+        shown = [repr(unpack(value)) for value in given]
+        shown += [f"{name}={unpack(value)!r}" for name, value in named.items()]
+    except Exception:  # code can send what no session packs: the call itself says what is wrong
+        return "..."
     return clip(", ".join(shown), _SHOWN)

@@ -202,3 +202,10 @@ def test_collected_events_carry_the_value(factory: SidecarREPLFactory) -> None:
     with ScriptedModelServer([code("FINAL(5)")]) as server:
         rlm = RLM_REPL(model_of(server), repl_factory=factory, answer_type=int)
         assert getattr(asyncio.run(collect(rlm, "", "?"))[-1], "value", None) == 5
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5_000, "{", "nothing"])
+def test_json_that_cannot_be_read_does_not_fit(text: str) -> None:
+    """A session's code can send as `json` whatever it likes."""
+    with pytest.raises(AnswerMismatch, match="cannot be read"):
+        AnswerType.of({"type": "array"}).read(Answer("x", "FINAL", json=text))

@@ -189,3 +189,17 @@ def test_a_session_cancelled_while_it_is_made_is_not_left_behind(
 
     for steps in (0, 1, 5, 20, 50):
         asyncio.run(cancelled_after(steps))
+
+
+@pytest.mark.parametrize("state", [{"answered": True}, [1], {"answered": True, "text": 5}, None])
+def test_an_answer_of_a_form_that_the_session_never_gives_is_none(
+    factory: SidecarREPLFactory, state: object
+) -> None:
+    """Code can change what gives it."""
+
+    async def use(environment: Environment) -> None:
+        forged = f"a = _rlm.answered()\na._state = {state!r}\n_rlm.answered = lambda: a"
+        result = await run(environment, forged)
+        assert (result.error, result.answer, result.state) == (None, None, "kept")
+
+    in_a_session(factory, use)

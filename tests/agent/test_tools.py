@@ -194,3 +194,17 @@ def test_a_function_without_a_signature_is_a_tool_too() -> None:
 def test_a_tool_that_does_not_exist_is_a_failed_call() -> None:
     with pytest.raises(HostCallFailedError, match="NameError: there is no tool 'x'"):
         asyncio.run(Toolbox().call("x", [], {}))
+
+
+@pytest.mark.parametrize("value", [{"$type": "nothing"}, {"$type": "bytes", "base64": "z"}])
+def test_arguments_that_no_session_packs_are_an_error_of_that_call(
+    factory: SidecarREPLFactory, value: object
+) -> None:
+    cell = (
+        "from rlm_kernel.guest.host import call\n"
+        f"call('tool', {{'name': 'price', 'args': [{value!r}], 'kwargs': {{}}}})"
+    )
+    record = run_script(factory, [code(cell), "FINAL(1)"], tools={"price": price})
+    assert "HostCallError" in record.told[-1]
+    told = [e for e in record.events if isinstance(e, ToolCallStarted | ToolCallFinished)]
+    assert [type(event) for event in told] == [ToolCallStarted, ToolCallFinished]
