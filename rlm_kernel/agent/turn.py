@@ -177,5 +177,8 @@ class _Screen:
     def _within_room(self, rich: RichOutput | None) -> RichOutput | None:
         if rich is None:
             return None
-        self._rich_room -= len(json.dumps(rich.content))
+        try:
+            self._rich_room -= len(json.dumps(rich.content))
+        except RecursionError:  # nested almost more deeply than could be read
+            return None
         return rich if self._rich_room >= 0 else None

@@ -32,7 +32,7 @@ from rlm_kernel.agent.models import Message
 from rlm_kernel.agent.trajectory.drafts import BlockDraft, Fields, RunDraft, TurnDraft
 from rlm_kernel.agent.trajectory.outputs import CellOutputs
 from rlm_kernel.agent.trajectory.room import Room
-from rlm_kernel.agent.trajectory.secrets import Scrubber, secrets_of_environment
+from rlm_kernel.agent.trajectory.secrets import TOO_DEEP, Scrubber, secrets_of_environment
 from rlm_kernel.agent.trajectory.trajectory import Prompt, Trajectory
 from rlm_kernel.agent.usage import Usage
 from rlm_kernel.errors import ConfigurationError
@@ -286,7 +286,10 @@ def _finish(block: BlockDraft, event: CodeFinished) -> None:
 
 def _plain(value: Any) -> Any:
     """An answer's value as JSON can hold it."""
-    return to_jsonable_python(value, fallback=str)
+    try:
+        return to_jsonable_python(value, fallback=str)
+    except ValueError:
+        return TOO_DEEP
 
 
 def _without_secrets(data: bytes, form: Form, scrubber: Scrubber) -> bytes:

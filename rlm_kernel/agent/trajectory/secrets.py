@@ -9,8 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 MASK = "[secret]"
+TOO_DEEP = "[nested too deeply]"
 SHORTEST = 8
 """Shorter values are words that occur by chance: `test`, `1`, `false`."""
+
+_DEEPEST = 100
+"""Levels of lists and dicts: what code shows may have more than any reader of a record takes."""
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:KEYS?|TOKENS?|SECRETS?|CREDENTIALS?|PASSPHRASE|PAT|DSN)(?:_|$)|APIKEY|PASSWORD|PASSWD|SECRET",
@@ -83,15 +87,27 @@ class Scrubber:
             data = data.replace(secret.encode(), MASK.encode())
         return data
 
-    def value(self, value: Any) -> Any:
-        """What JSON can hold, without secrets, in keys too."""
+    def value(self, value: Any, levels: int = _DEEPEST) -> Any:
+        """What JSON can hold, without secrets, in keys too, and down to so many levels."""
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, Mapping) and value.get("$type") == "bytes" and "base64" in value:
-            data = base64.b64decode(value["base64"])  # as rlm_kernel.guest.values packs bytes
-            return {**value, "base64": base64.b64encode(self.data(data)).decode()}
-        if isinstance(value, Mapping):
-            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        if not isinstance(value, Mapping | list | tuple):
+            return value
+        if levels == 0:
+            return TOO_DEEP
         if isinstance(value, list | tuple):
-            return [self.value(item) for item in value]
-        return value
+            return [self.value(item, levels - 1) for item in value]
+        data = _packed_bytes(value)
+        if data is not None:
+            return {**value, "base64": base64.b64encode(self.data(data)).decode()}
+        return {self.text(str(key)): self.value(item, levels - 1) for key, item in value.items()}
+
+
+def _packed_bytes(value: Mapping[str, Any]) -> bytes | None:
+    """The bytes that `rlm_kernel.guest.values` has made this of; None for all else."""
+    if value.get("$type") != "bytes" or not isinstance(value.get("base64"), str):
+        return None
+    try:
+        return base64.b64decode(value["base64"])
+    except ValueError:  # a dict of somebody's own that looks alike
+        return None

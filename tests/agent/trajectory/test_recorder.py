@@ -240,3 +240,15 @@ def test_a_helper_records_in_a_line(factory: SidecarREPLFactory) -> None:
     with ScriptedModelServer(["FINAL(3)"]) as server:
         rlm = RLM_REPL(model_of(server), repl_factory=factory)
         assert asyncio.run(record(rlm, "abc", "How many?")).root.status == "answered"
+
+
+@pytest.mark.parametrize("levels", [150, 900])
+def test_what_code_shows_may_be_nested_deeply(factory: SidecarREPLFactory, levels: int) -> None:
+    cell = (
+        f"deep = 1\nfor _ in range({levels}):\n    deep = [deep]\n"
+        "display({'application/json': deep}, raw=True)\nFINAL(1)"
+    )
+    trajectory = record_script(factory, [code(cell)])
+    (block,) = trajectory.root.blocks
+    assert "application/json" in block.outputs[0]["data"]
+    assert "nested too deeply" in trajectory.model_dump_json()

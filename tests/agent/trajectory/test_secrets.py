@@ -58,6 +58,19 @@ def test_a_value_is_taken_out_wherever_it_is() -> None:
     }
 
 
+def test_what_looks_like_packed_bytes_and_is_none_stays_as_it_is() -> None:
+    for alike in ({"$type": "bytes", "base64": "z"}, {"$type": "bytes", "base64": 5}):
+        assert Scrubber([KEY]).value([alike, KEY]) == [alike, "[secret]"]
+
+
+def test_what_is_nested_too_deeply_is_cut_off_with_the_secrets_in_it() -> None:
+    value: object = KEY
+    for _ in range(900):
+        value = [value]
+    cleaned = json.dumps(Scrubber([KEY]).value(value))
+    assert cleaned == "[" * 100 + '"[nested too deeply]"' + "]" * 100
+
+
 def test_the_longer_of_two_values_is_taken_out_first() -> None:
     assert Scrubber([KEY, KEY[:10]]).text(f"{KEY} {KEY[:10]}") == "[secret] [secret]"
 
