@@ -27,7 +27,7 @@ from rlm_kernel.agent.fences import without_thoughts
 from rlm_kernel.agent.functions import Delegation, HostFunctions
 from rlm_kernel.agent.history import History
 from rlm_kernel.agent.models import Completion, Model
-from rlm_kernel.agent.patience import PatientFactory
+from rlm_kernel.agent.patience import PatientFactory, patiently
 from rlm_kernel.agent.prompts import Abilities
 from rlm_kernel.agent.setting import Setting
 from rlm_kernel.agent.tool_calls import ToolCalls
@@ -252,5 +252,8 @@ class Run:
         context = delegation.context
         if delegation.fork or context.form != "handed":
             return context
-        assert self._environment is not None
-        return fetched_context(await self._environment.fetch_handed(key_of(context)), context)
+        environment, seconds = self._environment, self._setting.options.session_wait_s
+        assert environment is not None
+        key = key_of(context)
+        data = await patiently(lambda: environment.fetch_handed(key), seconds)
+        return fetched_context(data, context)

@@ -193,9 +193,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManagerProcess]:
         yield process
 
 
-def test_more_children_than_a_manager_has_room_for_wait_their_turn(small: ManagerProcess) -> None:
+@pytest.mark.parametrize("length", [1, 200_000], ids=["sent", "fetched"])
+def test_more_children_than_a_manager_has_room_for_wait_their_turn(
+    small: ManagerProcess, length: int
+) -> None:
+    """Those with a large context need room for the copy that it is fetched from as well."""
     factory = SidecarREPLFactory(small.url, small.token)
-    cell = "FINAL(rlm_query_batched([f't{n}' for n in range(6)]))"
+    cell = f"FINAL(rlm_query_batched([f't{{n}}' for n in range(6)], ['x' * {length}] * 6))"
     record = run_tree(factory, cell, lambda task: code(f"FINAL('{task}')"))
     assert record.answer.text == str([f"t{n}" for n in range(6)])
     assert asyncio.run(open_sessions(small)) == []
