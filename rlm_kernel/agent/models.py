@@ -108,7 +108,7 @@ class LiteLLMModel:
         return {
             "model": self.name,
             "custom_llm_provider": self.provider,
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "messages": [{"role": m.role, "content": _sendable(m.content)} for m in messages],
             "api_base": self.api_base,
             "api_key": self.api_key,
             "temperature": self.temperature,
@@ -151,6 +151,12 @@ class LiteLLMModel:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self.api_key, "***") if self.api_key else text
+
+
+def _sendable(text: str) -> str:
+    """`text` with a question mark for each half of a pair that stands alone: a model may have
+    written it, and no UTF-8 can hold it."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def known_window(name: str) -> int | None:

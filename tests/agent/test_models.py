@@ -59,6 +59,14 @@ def test_the_conversation_and_the_limits_reach_the_server() -> None:
     assert request.headers["Authorization"] == "Bearer sk-1234"
 
 
+def test_what_utf_8_cannot_hold_is_sent_as_a_question_mark() -> None:
+    with ScriptedModelServer(["\ud83d, an emoji cut in two", "ok"]) as server:
+        model = model_at(server)
+        half = ask(model).text
+        asyncio.run(model.complete([Message("user", half)]))
+        assert server.requests[-1].last == "?, an emoji cut in two"
+
+
 def test_a_priced_model_tells_its_cost() -> None:
     with ScriptedModelServer([Reply("x", input_tokens=1_000_000, output_tokens=0)]) as server:
         completion = ask(model_at(server, "openai/gpt-4o-mini"))
