@@ -91,7 +91,7 @@ class Toolbox:
         try:
             value = await tool.call(unpack(args), unpack(kwargs))
             return pack(value, f"what {name} returned")
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # which would end the event loop
             raise HostCallFailedError(type(error).__name__, str(error)) from error
 
 

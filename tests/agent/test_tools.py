@@ -208,3 +208,11 @@ def test_arguments_that_no_session_packs_are_an_error_of_that_call(
     assert "HostCallError" in record.told[-1]
     told = [e for e in record.events if isinstance(e, ToolCallStarted | ToolCallFinished)]
     assert [type(event) for event in told] == [ToolCallStarted, ToolCallFinished]
+
+
+async def test_an_asynchronous_tool_that_exits_fails_and_no_more() -> None:
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(HostCallFailedError, match="SystemExit: 3"):
+        await Toolbox.of([leave]).call("leave", [], {})
