@@ -44,6 +44,21 @@ class CostSummary:
     total: ModelCosts
     models: dict[str, ModelCosts]
 
+    @property
+    def total_cost(self) -> float:
+        """In US dollars; this and the next two are called as in other RLM libraries."""
+        return self.total.cost_usd
+
+    @property
+    def total_input_tokens(self) -> int:
+        """Tokens in."""
+        return self.total.input_tokens
+
+    @property
+    def total_output_tokens(self) -> int:
+        """Tokens out."""
+        return self.total.output_tokens
+
     def __str__(self) -> str:
         total = self.total
         unpriced = f" and {total.unpriced_calls} without a price" if total.unpriced_calls else ""

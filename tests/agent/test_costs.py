@@ -18,6 +18,8 @@ def test_calls_are_summed_by_model_and_in_total() -> None:
         "b": ModelCosts(2, 1, 3, 4, 0.5, 0),
     }
     assert summary.total == ModelCosts(4, 1, 3_003, 34, 0.75, 1)
+    totals = (summary.total_cost, summary.total_input_tokens, summary.total_output_tokens)
+    assert totals == (0.75, 3_003, 34)
     assert str(summary) == (
         "4 model calls, 1 of them failed, 3,003 tokens in, 34 out, $0.7500 and 1 without a price"
     )
