@@ -53,7 +53,7 @@ def test_several_blocks_run_in_order(factory: SidecarREPLFactory) -> None:
         ("```bash\nls\n```", "a block of bash, which is not run here"),
         ("```json\n{}\n```", "a block of json, which is not run here"),
         ("```python\n```", "Your reply had no code and no answer."),
-        ("```python\nx = (\n```", "incomplete input"),
+        ("```python\nx = (\n```", "never closed"),
     ],
 )
 def test_what_is_not_run_is_told_so_and_what_to_write_instead(
@@ -61,5 +61,5 @@ def test_what_is_not_run_is_told_so_and_what_to_write_instead(
 ) -> None:
     record = run_script(factory, [reply, "FINAL(1)"])
     assert told in record.told[1]
-    if told != "incomplete input":
+    if told != "never closed":
         assert "```python block" in record.told[1]
