@@ -28,6 +28,7 @@ Watch = Callable[[str, Wire], None]
 AnyWire = TypeVar("AnyWire", bound=Wire)
 
 _RETRY_SECONDS = 5
+_SHOWN_QUERY = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ class Ending:
 class Run:
     """One question being answered. `watch` is told each step, and the end under `end` or `fault`.
 
-    It begins with the object. It ends of itself, or when it is cancelled.
+    It begins with the object. It ends of itself, or when it is cancelled. Once it has ended it
+    holds nothing of the context but what is in its record.
     """
 
     def __init__(
@@ -56,16 +58,18 @@ class Run:
     ) -> None:
         self.id = uuid.uuid4().hex
         self.created_at = time.time()
-        self.question = question
         self.record = record
         self.status: Status = "running"
         self._scrubber = scrubber
         self._watch = watch
+        self._query, self._model = question.query[:_SHOWN_QUERY], question.model.name
+        self._direct, self._typed = question.direct, question.answer_schema is not None
         self._began = time.monotonic()
         self._partial: str | None = None
-        self._inference = Inference(question, factory, self._take)
-        self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._live(), context=logs.context(run_id=self.id))
+        self._loop = asyncio.get_running_loop()
+        self._ending: asyncio.Future[Ending] = self._loop.create_future()
+        living = self._live(Inference(question, factory, self._take))
+        self._task = self._loop.create_task(living, context=logs.context(run_id=self.id))
 
     @property
     def ended(self) -> bool:
@@ -76,19 +80,14 @@ class Run:
         """Since its beginning."""
         return time.monotonic() - self._began
 
-    @property
-    def usage(self) -> RunUsage:
-        """What the whole tree took by now."""
-        return RunUsage.of(self._inference.usage)
-
     async def ending(self) -> Ending:
         """Wait until it has ended, its session gone; whoever waits may be cancelled."""
         return await asyncio.shield(self._ending)
 
     def cancel(self) -> None:
         """End it at once; its session goes too. Idempotent."""
-        if not self.ended:
-            self._task.cancel()
+        # Not before its first step: a task that is cancelled then never takes it, nor tells its end.
+        self._loop.call_soon(self._cancel)
 
     def when_ended(self, act: Callable[[Ending], None]) -> None:
         self._ending.add_done_callback(lambda ending: act(ending.result()))
@@ -115,24 +114,31 @@ class Run:
             "run_id": self.id,
             "status": self.status,
             "created_at": self.created_at,
-            "query": self.question.query[:1000],
-            "model": self.question.model.name,
+            "query": self._query,
+            "model": self._model,
         }
 
-    async def _live(self) -> None:
-        self._ending.set_result(await self._perform())
+    def _cancel(self) -> None:
+        if not self.ended:
+            self._task.cancel()
+
+    async def _live(self, inference: Inference) -> None:
+        self._ending.set_result(await self._perform(inference))
+        del inference
         await self.record.archive()
 
-    async def _perform(self) -> Ending:
-        _log.info("a run begins", extra={"model": self.question.model.name})
+    async def _perform(self, inference: Inference) -> Ending:
+        _log.info("a run begins", extra={"model": self._model})
         try:
-            ending = Ending(self._answered(await self._inference.answer()))
+            answer = await inference.answer()
+            ending = Ending(self._answered(answer, RunUsage.of(inference.usage)))
             self.status = "answered"
         except asyncio.CancelledError:
-            ending = self._failed(errors.RunCancelled("the run was ended"))
+            error = errors.RunCancelled("the run was ended")
+            ending = self._failed(error, RunUsage.of(inference.usage))
             self.status = "cancelled"
-        except Exception as error:
-            ending = self._failed(self._told(error))
+        except Exception as raised:
+            ending = self._failed(self._told(raised), RunUsage.of(inference.usage))
             self.status = "failed"
         ending = replace(ending, message=self._discreet(ending.message))
         self._tell("end" if ending.error is None else "fault", ending.message)
@@ -140,27 +146,28 @@ class Run:
         _log.info("a run ended", extra={"status": self.status, "code": code, "s": self.seconds})
         return ending
 
-    def _answered(self, answer: AnswerGiven) -> InferAnswer:
-        direct = self.question.direct
+    def _answered(self, answer: AnswerGiven, usage: RunUsage) -> InferAnswer:
         return InferAnswer(
             run_id=self.id,
             answer=answer.text,
-            value=answer.text if self.question.answer_schema is None else answer.value,
-            source="direct" if direct else answer.source,
+            value=answer.value if self._typed else answer.text,
+            source="direct" if self._direct else answer.source,
             turns=answer.turns,
             forced=answer.forced,
-            direct=direct,
-            model=self.question.model.name,
-            usage=self.usage,
+            direct=self._direct,
+            model=self._model,
+            usage=usage,
             duration_ms=self.seconds * 1000,
         )
 
-    def _failed(self, error: errors.RLMKernelError) -> Ending:
+    def _failed(self, error: errors.RLMKernelError, usage: RunUsage) -> Ending:
         partial = self._partial
         if isinstance(error, errors.BudgetExceeded):
             partial = error.partial_answer or partial
         fault = fault_of(error)
-        message = RunFault(error=fault, run_id=self.id, partial_answer=partial, usage=self.usage)
+        message = RunFault(error=fault, run_id=self.id, partial_answer=partial, usage=usage)
+        # The frames of a traceback, and what an error came from, would keep the context.
+        error.__traceback__ = error.__cause__ = error.__context__ = None
         return Ending(message, error)
 
     def _told(self, error: Exception) -> errors.RLMKernelError:
