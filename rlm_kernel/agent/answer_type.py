@@ -88,14 +88,23 @@ class AnswerType:
         # Without a registry of its own, the library fetches what a schema refers to.
         validator = kind(schema, registry=Registry())
 
-        def read_json(text: str) -> Any:
+        def problems_of(value: Any) -> list[Any]:
             try:
-                value = json.loads(text)
-                problems = sorted(validator.iter_errors(value), key=lambda each: str(each.path))
+                return sorted(validator.iter_errors(value), key=lambda each: str(each.path))
             except Unresolvable as error:
                 raise ConfigurationError(
                     f"the JSON schema lacks what it refers to: {error}"
                 ) from None
+
+        try:
+            problems_of(None)
+        except RecursionError:
+            raise ConfigurationError("the JSON schema refers to itself without an end") from None
+
+        def read_json(text: str) -> Any:
+            try:
+                value = json.loads(text)
+                problems = problems_of(value)
             except (ValueError, RecursionError) as error:
                 raise AnswerMismatch(f"- the JSON cannot be read: {error}") from None
             if problems:

@@ -13,16 +13,22 @@ from rlm_kernel.http.faults import fault_of
 KEEP_ALIVE_SECONDS = 5.0
 
 
+def fault_event(error: RLMKernelError) -> bytes:
+    """The event that ends a stream without its end."""
+    return encode("fault", fault_of(error))
+
+
 class EventStream:
     """Bytes of events in their order, at most `limit` of them while nobody takes them.
 
-    Where more would wait, what waits is dropped, the stream ends with a fault, and `on_overflow` is
-    called. One event alone may be larger.
+    Where more would wait, what waits is dropped, the stream ends with a fault, which `tell` makes
+    bytes of, and `on_overflow` is called. One event alone may be larger.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, tell: Callable[[RLMKernelError], bytes] = fault_event) -> None:
         self.on_overflow: Callable[[], object] = lambda: None
         self._limit = limit
+        self._tell = tell
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._ended = False
@@ -61,11 +67,6 @@ class EventStream:
     def _overflow(self) -> None:
         reason = f"more than {self._limit} bytes of events waited for their reader"
         self._waiting.clear()
-        self._waiting.append(fault_event(ReaderTooSlow(reason)))
+        self._waiting.append(self._tell(ReaderTooSlow(reason)))
         self.end()
         self.on_overflow()
-
-
-def fault_event(error: RLMKernelError) -> bytes:
-    """The event that ends a stream without its end."""
-    return encode("fault", fault_of(error))

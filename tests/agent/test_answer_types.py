@@ -184,6 +184,7 @@ def test_many_problems_are_told_in_part() -> None:
     [
         ({"type": "nonsense"}, "no JSON schema"),
         ({"properties": {"a": {"$ref": "http://example.org/x"}}}, "nothing is fetched"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "without an end"),
         (object(), "answers cannot be of type"),
         (type(lambda: None), "answers cannot be of type"),
     ],
@@ -191,6 +192,12 @@ def test_many_problems_are_told_in_part() -> None:
 def test_what_is_no_type_is_a_configuration_error(kind: Any, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         AnswerType.of(kind)
+
+
+@pytest.mark.parametrize("schema", [{}, {"items": {"$ref": "#"}}])
+def test_an_answer_that_is_nested_too_deep_is_a_mismatch(schema: Any) -> None:
+    with pytest.raises(AnswerMismatch, match="cannot be read"):
+        AnswerType.of(schema).read(Answer("", "FINAL", json="[" * 10**5 + "]" * 10**5))
 
 
 def test_a_schema_that_lacks_a_part_of_itself_is_a_configuration_error() -> None:

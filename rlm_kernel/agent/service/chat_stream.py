@@ -11,7 +11,9 @@ from rlm_kernel.agent.service import step_events
 from rlm_kernel.agent.service.chat import ChatChunk, ChatDelta, ChatUsage, ChunkChoice
 from rlm_kernel.agent.service.run import Ending
 from rlm_kernel.agent.service.wire import InferAnswer
+from rlm_kernel.errors import RLMKernelError
 from rlm_kernel.http.events import EventMessages
+from rlm_kernel.http.faults import body_of
 from rlm_kernel.http.messages import Wire, as_json
 
 PIECES = EventMessages(
@@ -57,6 +59,10 @@ class ChatStream:
             if self._usage:
                 yield self._chunk([], ChatUsage.of(ending.message.usage))
         yield DONE
+
+    def fault(self, error: RLMKernelError) -> bytes:
+        """An error that ends the stream before its end."""
+        return _data(as_json(body_of(error))) + DONE
 
     def _piece(self, delta: ChatDelta) -> bytes:
         return self._chunk([ChunkChoice(delta=delta)])

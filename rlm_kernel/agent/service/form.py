@@ -107,7 +107,7 @@ def _value(part: Part) -> Any:
         return part.text()
     try:
         return json.loads(part.text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"{part.name}: this is not JSON") from error
 
 

@@ -86,7 +86,7 @@ class Run:
 
     def cancel(self) -> None:
         """End it at once; its session goes too. Idempotent."""
-        # Not before its first step: a task that is cancelled then never takes it, nor tells its end.
+        # Not before its first step: a task that is cancelled then neither takes it nor says so.
         self._loop.call_soon(self._cancel)
 
     def when_ended(self, act: Callable[[Ending], None]) -> None:

@@ -13,7 +13,9 @@ from openai import OpenAI
 
 from rlm_kernel.agent.models import Message, preload_litellm
 from rlm_kernel.agent.service.chat import Chat, ChatMessage
+from rlm_kernel.agent.service.chat_stream import ChatStream
 from rlm_kernel.errors import BadRequest
+from rlm_kernel.http.event_stream import EventStream
 from rlm_kernel.testing import Failure
 from tests.agent.runs import code
 from tests.agent.service.process import AgentProcess
@@ -120,6 +122,15 @@ def test_errors_are_those_that_openais_client_knows(client: OpenAI, oracle: Orac
                 model="rlm", messages=[{"role": "user", "content": "broken-model"}], stream=True
             )
         )
+
+
+async def test_a_stream_whose_reader_is_too_slow_ends_with_an_error_as_openai_has_it() -> None:
+    events = EventStream(10, ChatStream("rlm", usage=False, typed=False).fault)
+    for _ in range(2):
+        events.add(b"data: ...\n\n")
+    error, done = (await events.take()).decode().split("\n\n", 1)
+    assert json.loads(error.removeprefix("data: "))["error"]["code"] == "reader_too_slow"
+    assert done == "data: [DONE]\n\n"
 
 
 def chat(*messages: tuple[str, str], limit: int = 10) -> Chat:

@@ -63,6 +63,7 @@ def test_parts_are_not_copied() -> None:
         (TYPE, b"--b\r\nx\r\n--b--", "no headers"),
         (TYPE, form(b"X: y\r\n\r\nz"), "no name"),
         (TYPE, form(part("max_depth", b"x")), "max_depth: this is not JSON"),
+        (TYPE, form(part("budget", b"[" * 10**5)), "budget: this is not JSON"),
         (TYPE, form(part("query", b"\xff")), "query: this is not UTF-8"),
         (TYPE, form(part("query", b"x"), part("query", b"x")), "query: given twice"),
         (TYPE, form(part("context", b"x"), part("context", b"x", "f")), "as a file and as text"),

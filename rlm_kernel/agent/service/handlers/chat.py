@@ -51,8 +51,8 @@ class Completions(RunHandler):
             self._answer(chat, run.id, await run.ending())
 
     async def _stream(self, chat: ChatRequest, question: Question) -> None:
-        events = EventStream(self.services.stream_bytes)
         pieces = ChatStream(chat.model, usage=chat.wants_usage, typed=chat.is_typed)
+        events = EventStream(self.services.stream_bytes, pieces.fault)
         run = self.services.runs.begin(
             question, lambda name, message: events.add(pieces.step(name, message))
         )

@@ -11,11 +11,11 @@ from rlm_kernel.agent.service.handlers.base import OF_RUNS, RunHandler
 from rlm_kernel.agent.service.run import Ending
 from rlm_kernel.agent.service.step_events import EVENTS
 from rlm_kernel.agent.service.wire import InferAnswer, InferRequest, RunFault
-from rlm_kernel.errors import BadRequest
+from rlm_kernel.errors import BadRequest, RLMKernelError
 from rlm_kernel.http.body import explain, read_body
 from rlm_kernel.http.event_stream import EventStream
 from rlm_kernel.http.events import MEDIA_TYPE, encode
-from rlm_kernel.http.faults import retry_after_of, status_of
+from rlm_kernel.http.faults import body_of, retry_after_of, status_of
 from rlm_kernel.http.messages import Wire
 from rlm_kernel.http.negotiation import accepts
 from rlm_kernel.http.operation import JSON, Operation, Parameter, by_method
@@ -43,7 +43,7 @@ class Infer(RunHandler):
         self.body = bytearray()  # the context is in the request now
         question = self.services.questions.of(request)
         if accepts(self.request.headers.get("Accept", ""), MEDIA_TYPE):
-            events = EventStream(self.services.stream_bytes)
+            events = EventStream(self.services.stream_bytes, _fault)
             run = self.services.runs.begin(
                 question, lambda name, message: events.add(encode(name, message))
             )
@@ -71,6 +71,11 @@ class Infer(RunHandler):
             return InferRequest.model_validate(fields)
         except ValidationError as error:
             raise BadRequest(explain(error)) from error
+
+
+def _fault(error: RLMKernelError) -> bytes:
+    """As the fault of a run is told, of which this is the stream's end."""
+    return encode("fault", body_of(error))
 
 
 def _unwatched(name: str, message: Wire) -> None:
