@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rlm_kernel.agent.blocking import run_blocking
-from rlm_kernel.agent.environment import Environment
 from rlm_kernel.agent.managers import ClaimOptions, Cluster, Managers, Seat, managers_at
 from rlm_kernel.agent.session import ManagedSession
 from rlm_kernel.agent.shown import ShownText
@@ -61,7 +60,7 @@ class SidecarREPLFactory:
         """An environment with a session of its own."""
         return SidecarREPLEnv(self)
 
-    async def open_environment(self) -> Environment:
+    async def open_environment(self) -> ManagedSession:
         """A session for one run of `RLM_REPL`, over the kernel's own channels."""
         return await self._managers.place(_open)
 
@@ -80,7 +79,7 @@ class SidecarREPLFactory:
         return session_id
 
 
-async def _open(seat: Seat) -> Environment:
+async def _open(seat: Seat) -> ManagedSession:
     return await ManagedSession.open(seat.client, seat.leave)
 
 

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -24,7 +23,6 @@ from rlm_kernel.agent.feedback import INTERRUPTED, LOST, NO_INPUT, ROLLED_BACK, 
 from rlm_kernel.agent.session import ManagedSession
 from rlm_kernel.errors import AgentError
 from rlm_kernel.guest.adapter import REPORT_PATH
-from rlm_kernel.manager.client import ManagerClient
 
 ENDING = "rlm-kernel-ending"
 """The name of a thread that ends a session which was forgotten."""
@@ -64,8 +62,7 @@ class BlockingSession:
         self._output_limit = output_limit
         self._thread = LoopThread()
         try:
-            connect = partial(ManagerClient, factory.url, token=factory.token)
-            self._session = self._thread.run(ManagedSession.open(connect))
+            self._session = self._thread.run(factory.open_environment())
         except BaseException:
             self._thread.close()
             raise

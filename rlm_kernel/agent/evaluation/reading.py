@@ -27,7 +27,9 @@ _WORDS = {
         )
     )
 }
-_WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
+_ANY_CASE = re.IGNORECASE | re.ASCII  # else an s is also the long one, which lower() leaves long
+_WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", _ANY_CASE)
+_MOST_DIGITS = 100  # models that go round in circles write thousands, more than int() takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Statement:
         text = _SEPARATOR.sub("", self.text)
         digits = self._pick(_NUMBER.findall(text))
         if digits is not None:
-            return int(digits)
+            return int(digits) if len(digits) <= _MOST_DIGITS else None
         word = self._pick(_WORD.findall(text))
         return None if word is None else _WORDS[word.lower()]
 
@@ -60,7 +62,7 @@ class Statement:
         """The option it names; an option that is part of another one counts only by itself."""
         longest_first = sorted(options, key=len, reverse=True)
         words = "|".join(re.escape(option) for option in longest_first)
-        found = re.findall(rf"\b(?:{words})(?=s?\b)", self.text, re.IGNORECASE)
+        found = re.findall(rf"\b(?:{words})(?=s?\b)", self.text, _ANY_CASE)
         chosen = self._pick(found)
         return None if chosen is None else {o.lower(): o for o in options}[chosen.lower()]
 

@@ -35,6 +35,13 @@ from tests.agent.conftest import open_sessions, restart_all_sessions
 FIELDS = [{"name": "count", "type": "int"}, {"name": "names"}]
 
 
+def test_of_several_managers_one_that_is_well_is_taken(manager: ManagerProcess) -> None:
+    several = SidecarREPLFactory(f"http://127.0.0.1:9,{manager.url}", manager.token)
+    with SessionInterpreter(several) as interpreter:
+        assert interpreter.execute("6 * 7") == 42
+    assert asyncio.run(open_sessions(manager)) == []
+
+
 @pytest.fixture
 def interpreter(factory: SidecarREPLFactory) -> Iterator[SessionInterpreter]:
     with SessionInterpreter(factory) as interpreter:

@@ -35,6 +35,8 @@ USERS = st.integers(10_000, 99_999)
         ("I counted 12.0", None),
         ("-3", -3),
         ("none at all", None),
+        ("Answer: " + "1" * 5000, None),
+        ("Answer: \u017feven", None),
         ("", None),
     ],
 )
