@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
+from rlm_kernel.agent.bounded_schema import BoundedSchema
 from rlm_kernel.agent.environment import Answer
 from rlm_kernel.errors import AnswerMismatch, ConfigurationError
 
@@ -75,7 +76,6 @@ class AnswerType:
     @classmethod
     def _of_schema(cls, schema: dict[str, Any]) -> Self:
         import jsonschema  # type: ignore[import-untyped]
-        from referencing import Registry
         from referencing.exceptions import Unresolvable
 
         try:
@@ -85,12 +85,11 @@ class AnswerType:
             raise ConfigurationError(f"this is no JSON schema: {error.message}") from error
         if outside := next(_outside_references(schema), None):
             raise ConfigurationError(f"the JSON schema refers to {outside!r}: nothing is fetched")
-        # Without a registry of its own, the library fetches what a schema refers to.
-        validator = kind(schema, registry=Registry())
+        bounded = BoundedSchema(kind, schema)
 
         def problems_of(value: Any) -> list[Any]:
             try:
-                return sorted(validator.iter_errors(value), key=lambda each: str(each.path))
+                return bounded.problems(value)
             except Unresolvable as error:
                 raise ConfigurationError(
                     f"the JSON schema lacks what it refers to: {error}"

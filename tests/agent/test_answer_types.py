@@ -16,6 +16,14 @@ from rlm_kernel.errors import AnswerMismatch, ConfigurationError
 from rlm_kernel.testing import ScriptedModelServer
 from tests.agent.runs import code, collect, model_of, run_script
 
+BOMB = {
+    "$ref": "#/$defs/0",
+    "$defs": {
+        **{str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(40)},
+        "40": {},
+    },
+}
+
 
 class Item(BaseModel):
     name: str
@@ -185,6 +193,10 @@ def test_many_problems_are_told_in_part() -> None:
         ({"type": "nonsense"}, "no JSON schema"),
         ({"properties": {"a": {"$ref": "http://example.org/x"}}}, "nothing is fetched"),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "without an end"),
+        (BOMB, "without an end"),
+        ({"type": "string", "pattern": "(?=a)"}, "not one of Rust's"),
+        ({"patternProperties": {"a": {}}}, "'patternProperties', which is not done"),
+        ({"items": {"$schema": "http://json-schema.org/draft-07/schema#"}}, "'.schema', which"),
         (object(), "answers cannot be of type"),
         (type(lambda: None), "answers cannot be of type"),
     ],
@@ -198,6 +210,16 @@ def test_what_is_no_type_is_a_configuration_error(kind: Any, problem: str) -> No
 def test_an_answer_that_is_nested_too_deep_is_a_mismatch(schema: Any) -> None:
     with pytest.raises(AnswerMismatch, match="cannot be read"):
         AnswerType.of(schema).read(Answer("", "FINAL", json="[" * 10**5 + "]" * 10**5))
+
+
+@pytest.mark.parametrize("draft", ["draft-07/schema#", "draft/2020-12/schema"])
+def test_patterns_take_linear_time(draft: str) -> None:
+    scheme = "http" if "07" in draft else "https"
+    schema = {"$schema": f"{scheme}://json-schema.org/{draft}", "items": {"pattern": "^(a+)+$"}}
+    kind = AnswerType.of(schema)
+    assert kind.read(Answer("", "FINAL", json='["aaa"]')) == ["aaa"]
+    with pytest.raises(AnswerMismatch, match="does not match"):
+        kind.read(Answer("", "FINAL", json=f'["{"a" * 1000}!"]'))
 
 
 def test_a_schema_that_lacks_a_part_of_itself_is_a_configuration_error() -> None:
