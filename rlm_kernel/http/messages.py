@@ -15,13 +15,13 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-def as_json(message: BaseModel) -> bytes:
+def as_json(message: BaseModel, *, exclude_none: bool = False) -> bytes:
     """The JSON of a message, on one line. What neither it nor UTF-8 has is null, or `?`."""
     try:
-        return message.model_dump_json().encode()
+        return message.model_dump_json(exclude_none=exclude_none).encode()
     except PydanticSerializationError:
         # Code may print half a surrogate pair, or display what is nested too deep for pydantic.
-        text = json.dumps(message.model_dump())
+        text = json.dumps(message.model_dump(exclude_none=exclude_none))
         plain = json.loads(text, parse_constant=lambda _: None)
         return json.dumps(plain, ensure_ascii=False).encode(errors="replace")
 

@@ -75,7 +75,7 @@ class ChatStream:
             choices=choices,
             usage=usage,
         )
-        return _data(chunk.model_dump_json(exclude_none=True).encode())
+        return _data(as_json(chunk, exclude_none=True))
 
 
 def answer_of(ending: Ending, *, typed: bool) -> tuple[str | None, Reason]:

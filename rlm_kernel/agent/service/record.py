@@ -76,7 +76,7 @@ class Record:
 
 def _packed(recorder: Recorder) -> bytes:
     trajectory = recorder.trajectory()
-    return b"" if trajectory is None else zlib.compress(trajectory.model_dump_json().encode(), 1)
+    return b"" if trajectory is None else zlib.compress(as_json(trajectory), 1)
 
 
 def _unpacked(packed: bytes) -> Trajectory:
