@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 
 class Wire(BaseModel):
@@ -21,7 +22,8 @@ def as_json(message: BaseModel, *, exclude_none: bool = False) -> bytes:
         return message.model_dump_json(exclude_none=exclude_none).encode()
     except PydanticSerializationError:
         # Code may print half a surrogate pair, or display what is nested too deep for pydantic.
-        text = json.dumps(message.model_dump(exclude_none=exclude_none))
+        content = message.model_dump(exclude_none=exclude_none)
+        text = json.dumps(content, default=partial(to_jsonable_python, bytes_mode="base64"))
         plain = json.loads(text, parse_constant=lambda _: None)
         return json.dumps(plain, ensure_ascii=False).encode(errors="replace")
 
