@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +29,10 @@ from rlm_kernel.errors import ConfigurationError, WorkerLost
 
 OWN = "local"
 _TRIES_AFTER_A_CRASH = 1
+_LOOPBACK = re.compile(r"(ray://)?(127\.|localhost\b|\[::1\])")
+_HOST_AND_PORT = re.compile(r"(?:ray://)?([^/]+):(\d{1,5})")
+_CONNECT_SECONDS = 10.0
+_HEARTBEAT = 0.5  # s
 _STOP_SECONDS = 10.0
 _TRIES_TO_START = 3  # a cluster gives its own processes 15 s to start, whatever the machine's load
 
@@ -98,6 +104,7 @@ class RayPool:
         self.close()
 
     def _connect(self, address: str) -> None:
+        _check_that_somebody_listens(address)
         options: dict[str, Any] = {"include_dashboard": False} if address == OWN else {}
         for tries_left in reversed(range(_TRIES_TO_START if address == OWN else 1)):
             try:
@@ -112,10 +119,37 @@ class RayPool:
                 return
 
 
+def _check_that_somebody_listens(address: str) -> None:
+    """Ray itself would go on trying for minutes."""
+    place = _HOST_AND_PORT.fullmatch(address)
+    if place is None:
+        return
+    try:
+        socket.create_connection((place[1].strip("[]"), int(place[2])), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ConfigurationError(f"no Ray cluster at {address}: {error}") from error
+
+
 def evaluate_remotely(job: RemoteJob, step: Step) -> str:
     """The task, run in a worker that keeps its manager for the next; returns a Result as JSON."""
     bench = Bench(job.model, job.recursive_model, job.conditions, _sessions(job))
-    return asyncio.run(bench.evaluate(step)).model_dump_json()
+    return asyncio.run(_interruptible(bench.evaluate(step))).model_dump_json()
+
+
+async def _interruptible(work: Coroutine[Any, Any, Result]) -> Result:
+    """Await `work` in a loop that never waits for long: Ray's interrupts do not wake it."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait([task], timeout=_HEARTBEAT))[0]:
+            pass
+        return task.result()
+    finally:
+        task.cancel()
+        await unbroken(_ended(task))
+
+
+async def _ended(task: asyncio.Future[Result]) -> None:
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _sessions(job: RemoteJob) -> SidecarREPLFactory:
@@ -132,10 +166,11 @@ def _own_manager() -> ManagerProcess:
 
 
 def _ray(address: str) -> Any:
-    # What Ray reads when it is imported: that it shall not report home, and that a cluster of our
-    # own is for this machine only. It says Windows, but means that it listens on loopback.
+    # What Ray reads when it is imported: that it shall not report home, and that a cluster is for
+    # this machine only. It says Windows, but means that loopback is not replaced by an address
+    # that others can reach, neither where it listens nor where it looks for a cluster.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address == OWN:
+    if address == OWN or _LOOPBACK.match(address):
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         return import_module("ray")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,6 +25,9 @@ PORTS = (
     "metrics-export-port",
 )
 TRIES = 3
+SECRET = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+"""What those who use the cluster need in their environment."""
+ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", **SECRET}
 
 
 class RayCluster:
@@ -67,10 +71,9 @@ class RayCluster:
         given = [f"--{name}={port}" for name, port in ports.items()]
         command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"]
         own = ["--num-cpus=2", "--include-dashboard=false", f"--temp-dir={self._folder.name}"]
-        quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
         process = subprocess.Popen(
             [*command, *own, *given],
-            env=os.environ | quiet,
+            env=os.environ | ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
