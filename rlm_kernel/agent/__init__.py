@@ -9,9 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlm_kernel.agent.budget import Budget
     from rlm_kernel.agent.command import run
-    from rlm_kernel.agent.costs import CostSummary, ModelCosts
     from rlm_kernel.agent.events import (
         AnswerGiven,
         CodeFinished,
@@ -37,13 +35,15 @@ if TYPE_CHECKING:
         SidecarREPLFactory,
         create_sidecar_repl_factory,
     )
-    from rlm_kernel.agent.models import Completion, LiteLLMModel, Message, Model
+    from rlm_kernel.agent.ledger.budget import Budget
+    from rlm_kernel.agent.ledger.costs import CostSummary, ModelCosts
+    from rlm_kernel.agent.ledger.usage import Usage
+    from rlm_kernel.agent.models.model import Completion, LiteLLMModel, Message, Model
+    from rlm_kernel.agent.models.terms import Terms
     from rlm_kernel.agent.repl import RLM_REPL
     from rlm_kernel.agent.result import RunResult
     from rlm_kernel.agent.setting import RunOptions
     from rlm_kernel.agent.shown import ShownText
-    from rlm_kernel.agent.terms import Terms
-    from rlm_kernel.agent.usage import Usage
 
 __all__ = [
     "RLM_REPL",
@@ -84,17 +84,17 @@ __all__ = [
 ]
 
 _MODULES = {
-    "budget": ("Budget",),
+    "ledger.budget": ("Budget",),
     "command": ("run",),
-    "costs": ("CostSummary", "ModelCosts"),
+    "ledger.costs": ("CostSummary", "ModelCosts"),
     "factory": ("SidecarREPLEnv", "SidecarREPLFactory", "create_sidecar_repl_factory"),
-    "models": ("Completion", "LiteLLMModel", "Message", "Model"),
+    "models.model": ("Completion", "LiteLLMModel", "Message", "Model"),
     "repl": ("RLM_REPL",),
     "result": ("RunResult",),
     "setting": ("RunOptions",),
     "shown": ("ShownText",),
-    "terms": ("Terms",),
-    "usage": ("Usage",),
+    "models.terms": ("Terms",),
+    "ledger.usage": ("Usage",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack, aclosing
 from pathlib import Path
 
-from rlm_kernel.agent.connection_file import connection_file
 from rlm_kernel.agent.events import AnswerGiven, SessionOpened
 from rlm_kernel.agent.repl import RLM_REPL
+from rlm_kernel.agent.session.connection_file import connection_file
 from rlm_kernel.agent.starting import options_for, started_models, started_sessions
 from rlm_kernel.agent.steps import StepPrinter
 from rlm_kernel.agent.stop_signals import StopSignals

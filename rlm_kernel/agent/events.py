@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rlm_kernel.agent.context import ContextFile
-from rlm_kernel.agent.models import Message
-from rlm_kernel.agent.usage import Usage
+from rlm_kernel.agent.ledger.usage import Usage
+from rlm_kernel.agent.models.model import Message
 
 OutputKind = Literal["stdout", "stderr", "display", "result", "error", "clear"]
 AnswerSource = Literal["FINAL", "FINAL_VAR", "answer", "text", "forced"]

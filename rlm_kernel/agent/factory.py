@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rlm_kernel.agent.blocking import run_blocking
 from rlm_kernel.agent.managers import ClaimOptions, Cluster, Managers, Seat, managers_at
-from rlm_kernel.agent.session import ManagedSession
+from rlm_kernel.agent.session.session import ManagedSession
 from rlm_kernel.agent.shown import ShownText
 from rlm_kernel.errors import SessionExpired, SessionNotFound
 from rlm_kernel.settings import AgentSettings

@@ -158,9 +158,18 @@ def syntax_tree(code: str) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a model's odd escapes are its own affair
         try:
-            return ast.parse(code)
+            return _parsed(code)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
+
+
+def _parsed(code: str) -> ast.Module:
+    try:
+        return ast.parse(code)
+    except SystemError:
+        # CPython 3.11 has one count of the depth for all threads: one that parses something else
+        # meanwhile, such as a library that is being imported, sets it off.
+        return ast.parse(code)
 
 
 def is_program(text: str) -> bool:

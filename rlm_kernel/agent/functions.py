@@ -11,7 +11,7 @@ from typing import Any
 from rlm_kernel.agent.context import ContextFile, handed_context, packed_json
 from rlm_kernel.agent.environment import HostCallFailedError
 from rlm_kernel.agent.events import SubCallFinished, SubCallStarted
-from rlm_kernel.agent.models import Message, Model
+from rlm_kernel.agent.models.model import Message, Model
 from rlm_kernel.agent.prompts import plain_task
 from rlm_kernel.agent.setting import Setting
 from rlm_kernel.errors import ModelError, RLMKernelError

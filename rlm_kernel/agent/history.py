@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlm_kernel.agent.clipping import clip
-from rlm_kernel.agent.models import Message
+from rlm_kernel.agent.models.model import Message
 
 LEFT_OUT = (
     "[{turns} of your earlier turns are left out here to save room. The session still has the "

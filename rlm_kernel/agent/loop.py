@@ -26,7 +26,7 @@ from rlm_kernel.agent.feedback import FORCED, MISMATCH, REPEATED, describe_turns
 from rlm_kernel.agent.fences import without_thoughts
 from rlm_kernel.agent.functions import Delegation, HostFunctions
 from rlm_kernel.agent.history import History
-from rlm_kernel.agent.models import Completion, Model
+from rlm_kernel.agent.models.model import Completion, Model
 from rlm_kernel.agent.patience import PatientFactory, patiently
 from rlm_kernel.agent.prompts import Abilities
 from rlm_kernel.agent.setting import Setting

@@ -14,11 +14,11 @@ from rlm_kernel.agent.blocking import run_blocking
 from rlm_kernel.agent.cancellation import unbroken
 from rlm_kernel.agent.context import ContextFile, pack_context
 from rlm_kernel.agent.conversation import Conversation
-from rlm_kernel.agent.costs import CostRecord, CostSummary
 from rlm_kernel.agent.environment import REPLFactory
 from rlm_kernel.agent.events import AnswerGiven, Event
+from rlm_kernel.agent.ledger.costs import CostRecord, CostSummary
 from rlm_kernel.agent.loop import Run
-from rlm_kernel.agent.models import LiteLLMModel, Model
+from rlm_kernel.agent.models.model import LiteLLMModel, Model
 from rlm_kernel.agent.result import RunResult
 from rlm_kernel.agent.setting import RunOptions, Setting
 from rlm_kernel.agent.tools import Toolbox, Tools

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from rlm_kernel.agent.costs import CostSummary
 from rlm_kernel.agent.events import AnswerGiven, AnswerSource
-from rlm_kernel.agent.usage import Usage
+from rlm_kernel.agent.ledger.costs import CostSummary
+from rlm_kernel.agent.ledger.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

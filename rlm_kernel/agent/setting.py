@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rlm_kernel.agent.budget import Budget
 from rlm_kernel.agent.compaction import Compaction
-from rlm_kernel.agent.costs import CostRecord
 from rlm_kernel.agent.environment import REPLFactory
 from rlm_kernel.agent.events import Event, LedgerUpdated
-from rlm_kernel.agent.ledger import Call, Ledger
-from rlm_kernel.agent.models import Completion, Message, Model
+from rlm_kernel.agent.ledger.budget import Budget
+from rlm_kernel.agent.ledger.costs import CostRecord
+from rlm_kernel.agent.ledger.ledger import Call, Ledger
+from rlm_kernel.agent.ledger.usage import Usage
+from rlm_kernel.agent.models.model import Completion, Message, Model
+from rlm_kernel.agent.models.retrying import pause_before_retry
+from rlm_kernel.agent.models.terms import terms_of
 from rlm_kernel.agent.partial_answers import PartialAnswers
-from rlm_kernel.agent.retrying import pause_before_retry
 from rlm_kernel.agent.root_task import RootTask
-from rlm_kernel.agent.terms import terms_of
 from rlm_kernel.agent.tools import Toolbox
-from rlm_kernel.agent.usage import Usage
 from rlm_kernel.errors import BudgetExceeded, ConfigurationError, ModelError
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from rlm_kernel.agent.factory import SidecarREPLFactory, create_sidecar_repl_factory
 from rlm_kernel.agent.manager_process import ManagerProcess
-from rlm_kernel.agent.models import LiteLLMModel, Model
+from rlm_kernel.agent.models.model import LiteLLMModel, Model
 from rlm_kernel.agent.setting import RunOptions
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.progress import progress_for
@@ -69,8 +69,8 @@ def _named(name: str, local: Model | None) -> Model:
 
 @contextmanager
 def _local_model(settings: AgentSettings, window: int | None) -> Iterator[Model]:
-    from rlm_kernel.agent.local import LocalModelServer, LocalModelSettings, find_model
-    from rlm_kernel.agent.weights import ensure_model
+    from rlm_kernel.agent.models.local import LocalModelServer, LocalModelSettings, find_model
+    from rlm_kernel.agent.models.weights import ensure_model
 
     path = find_model(settings.model_path) if settings.model_path else ensure_model(progress_for())
     serving = LocalModelSettings() if window is None else LocalModelSettings(n_ctx=window)

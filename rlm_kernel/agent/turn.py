@@ -26,7 +26,7 @@ from rlm_kernel.agent.feedback import (
 )
 from rlm_kernel.agent.fences import ParsedReply, parse_reply
 from rlm_kernel.agent.host_calls import AnnouncedCalls
-from rlm_kernel.agent.models import Completion
+from rlm_kernel.agent.models.model import Completion
 from rlm_kernel.agent.setting import Setting
 
 _WATCHED_CHARACTERS = 1_000_000

@@ -11,7 +11,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from rlm_kernel.agent.weights import ensure_model
+    from rlm_kernel.agent.models.weights import ensure_model
     from rlm_kernel.progress import progress_for
 
     print(ensure_model(progress_for()))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rlm_kernel.agent.demo import QUESTION, Truth, standard_library
-from rlm_kernel.agent.weights import MODEL
+from rlm_kernel.agent.models.weights import MODEL
 from rlm_kernel.cache import cache_dir
 from rlm_kernel.testing import ScriptedModelServer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlm_kernel.agent.history import History
-from rlm_kernel.agent.models import Message
+from rlm_kernel.agent.models.model import Message
 
 
 def history_of(turns: int, limit: int) -> History:

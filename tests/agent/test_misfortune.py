@@ -23,10 +23,10 @@ from rlm_kernel.agent import (
     SessionOpened,
     SidecarREPLFactory,
 )
-from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.manager_process import ManagerProcess
-from rlm_kernel.agent.zmq_channels import ZMQChannels
+from rlm_kernel.agent.session.connection import KernelConnection
+from rlm_kernel.agent.session.zmq_channels import ZMQChannels
 from rlm_kernel.errors import (
     AgentError,
     ConfigurationError,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rlm_kernel import agent
-from rlm_kernel.agent import weights
+from rlm_kernel.agent.models import weights
 from rlm_kernel.cache import cache_dir
 from rlm_kernel.cli import main
 

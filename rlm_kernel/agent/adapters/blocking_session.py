@@ -20,7 +20,7 @@ from rlm_kernel.agent.environment import CellResult, HostCallFailedError
 from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.agent.factory import SidecarREPLFactory
 from rlm_kernel.agent.feedback import INTERRUPTED, LOST, NO_INPUT, ROLLED_BACK, TIMED_OUT
-from rlm_kernel.agent.session import ManagedSession
+from rlm_kernel.agent.session.session import ManagedSession
 from rlm_kernel.errors import AgentError
 from rlm_kernel.guest.adapter import REPORT_PATH
 

@@ -10,7 +10,7 @@ from rlm_kernel.agent.evaluation.methods import Method, Plain, Recursive
 from rlm_kernel.agent.evaluation.plan import Step
 from rlm_kernel.agent.evaluation.result import Result
 from rlm_kernel.agent.evaluation.trial import evaluate
-from rlm_kernel.agent.models import Model
+from rlm_kernel.agent.models.model import Model
 from rlm_kernel.errors import ConfigurationError
 
 

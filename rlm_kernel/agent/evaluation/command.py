@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rlm_kernel.agent.budget import Budget
 from rlm_kernel.agent.environment import REPLFactory
 from rlm_kernel.agent.evaluation.bench import Bench
 from rlm_kernel.agent.evaluation.conditions import Conditions
@@ -18,7 +17,8 @@ from rlm_kernel.agent.evaluation.result import Result, key_of
 from rlm_kernel.agent.evaluation.results_file import ResultsFile
 from rlm_kernel.agent.evaluation.runner import Evaluate, run_steps
 from rlm_kernel.agent.evaluation.window import window_for
-from rlm_kernel.agent.models import Model
+from rlm_kernel.agent.ledger.budget import Budget
+from rlm_kernel.agent.models.model import Model
 from rlm_kernel.agent.starting import LOCAL, options_for, started_models, started_sessions
 from rlm_kernel.agent.stop_signals import StopSignals
 from rlm_kernel.errors import ConfigurationError

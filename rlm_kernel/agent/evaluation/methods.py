@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from rlm_kernel.agent.costs import CostRecord, CostSummary
 from rlm_kernel.agent.environment import Environment, REPLFactory
 from rlm_kernel.agent.evaluation.conditions import Conditions
 from rlm_kernel.agent.evaluation.item import Item
 from rlm_kernel.agent.evaluation.tokens import cut_to, estimate_tokens
-from rlm_kernel.agent.models import Message, Model
+from rlm_kernel.agent.ledger.costs import CostRecord, CostSummary
+from rlm_kernel.agent.models.model import Message, Model
 from rlm_kernel.agent.repl import RLM_REPL
 from rlm_kernel.agent.setting import RunOptions, Setting
 from rlm_kernel.errors import ConfigurationError

@@ -24,7 +24,7 @@ from rlm_kernel.agent.evaluation.result import Result
 from rlm_kernel.agent.evaluation.trial import failed_result
 from rlm_kernel.agent.factory import SidecarREPLFactory
 from rlm_kernel.agent.manager_process import ManagerProcess
-from rlm_kernel.agent.models import Model
+from rlm_kernel.agent.models.model import Model
 from rlm_kernel.errors import ConfigurationError, WorkerLost
 
 OWN = "local"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlm_kernel.agent.models import known_window
+from rlm_kernel.agent.models.model import known_window
 from rlm_kernel.agent.starting import LOCAL
 from rlm_kernel.errors import ConfigurationError
 
@@ -15,7 +15,7 @@ def window_for(model: str | None, given: int | None, *, plain: bool) -> int | No
     if given is not None or not plain:
         return given
     if model in (None, LOCAL):
-        from rlm_kernel.agent.local import LocalModelSettings
+        from rlm_kernel.agent.models.local import LocalModelSettings
 
         return LocalModelSettings().n_ctx
     window = known_window(str(model))

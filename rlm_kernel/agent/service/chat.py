@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, StrictStr
 
-from rlm_kernel.agent.models import Message, Role
+from rlm_kernel.agent.models.model import Message, Role
 from rlm_kernel.agent.service.wire import InferRequest, RunUsage
 from rlm_kernel.errors import BadRequest
 from rlm_kernel.http.messages import Wire

@@ -8,12 +8,12 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from rlm_kernel.agent import events
-from rlm_kernel.agent.costs import CostRecord
 from rlm_kernel.agent.environment import REPLFactory
+from rlm_kernel.agent.ledger.costs import CostRecord
+from rlm_kernel.agent.ledger.usage import Usage
 from rlm_kernel.agent.repl import RLM_REPL
 from rlm_kernel.agent.service.question import Question
 from rlm_kernel.agent.setting import Setting
-from rlm_kernel.agent.usage import Usage
 from rlm_kernel.errors import AgentError
 
 OnEvent = Callable[[events.Event], None]

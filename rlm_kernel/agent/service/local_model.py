@@ -7,8 +7,8 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-from rlm_kernel.agent.local import LocalModelServer
-from rlm_kernel.agent.models import Model
+from rlm_kernel.agent.models.local import LocalModelServer
+from rlm_kernel.agent.models.model import Model
 from rlm_kernel.errors import NotReady, RLMKernelError
 
 _PAUSE_SECONDS = 5.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlm_kernel.agent.local import find_model
-from rlm_kernel.agent.models import LiteLLMModel, Model
+from rlm_kernel.agent.models.local import find_model
+from rlm_kernel.agent.models.model import LiteLLMModel, Model
 from rlm_kernel.agent.service.local_model import LocalModelKeeper
 from rlm_kernel.agent.setting import RunOptions
 from rlm_kernel.agent.starting import LOCAL, LOCAL_OPTIONS

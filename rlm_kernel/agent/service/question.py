@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rlm_kernel.agent.answer_type import AnswerType
-from rlm_kernel.agent.budget import Budget
-from rlm_kernel.agent.models import Message, Model
+from rlm_kernel.agent.ledger.budget import Budget
+from rlm_kernel.agent.models.model import Message, Model
 from rlm_kernel.agent.service.models import Models
 from rlm_kernel.agent.service.wire import InferRequest
 from rlm_kernel.agent.setting import RunOptions

@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import SecretStr
 
 from rlm_kernel.agent.factory import factory_for
-from rlm_kernel.agent.models import preload_litellm
+from rlm_kernel.agent.models.model import preload_litellm
 from rlm_kernel.agent.service.application import AgentApplication
 from rlm_kernel.agent.service.handlers.base import Services
 from rlm_kernel.agent.service.held import HeldBytes

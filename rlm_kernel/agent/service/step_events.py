@@ -12,8 +12,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict
 
 from rlm_kernel.agent import events
+from rlm_kernel.agent.ledger.usage import Usage
 from rlm_kernel.agent.service.wire import InferAnswer, RunFault, RunUsage
-from rlm_kernel.agent.usage import Usage
 from rlm_kernel.http.events import EventMessages
 from rlm_kernel.http.messages import Wire
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, StrictStr
 
-from rlm_kernel.agent.budget import Budget
-from rlm_kernel.agent.usage import Usage
+from rlm_kernel.agent.ledger.budget import Budget
+from rlm_kernel.agent.ledger.usage import Usage
 from rlm_kernel.http.messages import FaultBody, Wire
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlm_kernel.agent.models import Message
+from rlm_kernel.agent.models.model import Message
 from rlm_kernel.agent.trajectory.outputs import CellOutputs, Displays
 
 Fields = dict[str, Any]

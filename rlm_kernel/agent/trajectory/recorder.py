@@ -28,13 +28,13 @@ from rlm_kernel.agent.events import (
     ToolCallStarted,
     TurnStarted,
 )
-from rlm_kernel.agent.models import Message
+from rlm_kernel.agent.ledger.usage import Usage
+from rlm_kernel.agent.models.model import Message
 from rlm_kernel.agent.trajectory.drafts import BlockDraft, Fields, RunDraft, TurnDraft
 from rlm_kernel.agent.trajectory.outputs import CellOutputs
 from rlm_kernel.agent.trajectory.room import Room
 from rlm_kernel.agent.trajectory.secrets import TOO_DEEP, Scrubber, secrets_of_environment
 from rlm_kernel.agent.trajectory.trajectory import Prompt, Trajectory
-from rlm_kernel.agent.usage import Usage
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.guest.gathering import TOGETHER
 from rlm_kernel.guest.recorded import digest_of

@@ -11,7 +11,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from rlm_kernel.agent.models import Message, preload_litellm
+from rlm_kernel.agent.models.model import Message, preload_litellm
 from rlm_kernel.agent.service.chat import Chat, ChatMessage
 from rlm_kernel.agent.service.chat_stream import ChatStream
 from rlm_kernel.errors import BadRequest

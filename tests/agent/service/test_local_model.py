@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from rlm_kernel.agent.service.local_model import LocalModelKeeper
+from tests.agent.models.test_local import WEIGHTS, needs_llama, needs_weights
 from tests.agent.service.process import AgentProcess
 from tests.agent.service.scripted import Oracle
 from tests.agent.service.test_models import weights
 from tests.agent.service.test_runs import wait_for
-from tests.agent.test_local import WEIGHTS, needs_llama, needs_weights
 from tests.processes import alive, children_of
 
 NOWHERE = "http://127.0.0.1:9"

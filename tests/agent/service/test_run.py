@@ -6,7 +6,7 @@ import gc
 import weakref
 
 from rlm_kernel.agent.factory import SidecarREPLFactory
-from rlm_kernel.agent.models import LiteLLMModel
+from rlm_kernel.agent.models.model import LiteLLMModel
 from rlm_kernel.agent.service.question import Question
 from rlm_kernel.agent.service.record import Record
 from rlm_kernel.agent.service.run import Run

@@ -27,7 +27,7 @@ from rlm_kernel.agent import (
     Usage,
 )
 from rlm_kernel.agent.context import pack_context
-from rlm_kernel.agent.models import Message
+from rlm_kernel.agent.models.model import Message
 from rlm_kernel.agent.trajectory import Recorder, Trajectory, record
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.testing import Failure, ScriptedModelServer

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from rlm_kernel.agent.channels import (
+from rlm_kernel.agent.session.channels import (
     AUTHOR,
     Channel,
     ConnectionLostError,

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlm_kernel.agent.channels import Channel, Channels, Message, cancelled
+from rlm_kernel.agent.session.channels import Channel, Channels, Message, cancelled
 
 OnMessage = Callable[[str, Message], None]
 OnInput = Callable[[Message], Awaitable[str]]
@@ -46,14 +46,14 @@ class KernelConnection:
 
         Raises ManagerUnavailable when it is silent.
         """
-        from rlm_kernel.agent.zmq_channels import ZMQChannels
+        from rlm_kernel.agent.session.zmq_channels import ZMQChannels
 
         return cls(await ZMQChannels.open(info))
 
     @classmethod
     async def open_from_afar(cls, url: str, headers: Mapping[str, str]) -> KernelConnection:
         """Connect to a kernel through the WebSocket of its manager. Raises ManagerUnavailable."""
-        from rlm_kernel.agent.websocket_channels import WebSocketChannels
+        from rlm_kernel.agent.session.websocket_channels import WebSocketChannels
 
         return cls(await WebSocketChannels.open(url, headers))
 

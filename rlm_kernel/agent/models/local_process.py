@@ -1,7 +1,7 @@
 """The program of the child process that serves a GGUF file: llama.cpp's own HTTP server.
 
-Run by `rlm_kernel.agent.local`, by path, so it imports nothing of this package. It reads one line
-of JSON from stdin (`path`, `n_ctx`, `threads`, `api_key`), loads the model, writes one line of JSON
+Run by `rlm_kernel.agent.models.local`, by path, so it imports nothing of this package. It reads one
+line of JSON from stdin (`path`, `n_ctx`, `threads`, `api_key`), loads the model, writes one of JSON
 with the server's `url` to stdout, and serves until stdin ends, which it does whenever the parent
 does.
 """

@@ -8,11 +8,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlm_kernel.agent.budget import Budget
-from rlm_kernel.agent.costs import CostRecord
-from rlm_kernel.agent.models import Completion, Message
-from rlm_kernel.agent.terms import Terms
-from rlm_kernel.agent.usage import Usage
+from rlm_kernel.agent.ledger.budget import Budget
+from rlm_kernel.agent.ledger.costs import CostRecord
+from rlm_kernel.agent.ledger.usage import Usage
+from rlm_kernel.agent.models.model import Completion, Message
+from rlm_kernel.agent.models.terms import Terms
 from rlm_kernel.errors import (
     BudgetExceeded,
     CallLimitExceeded,

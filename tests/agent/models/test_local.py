@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rlm_kernel.agent.local import LocalModelServer, LocalModelSettings, find_model
-from rlm_kernel.agent.models import Completion, Message
-from rlm_kernel.agent.weights import MODEL
+from rlm_kernel.agent.models.local import LocalModelServer, LocalModelSettings, find_model
+from rlm_kernel.agent.models.model import Completion, Message
+from rlm_kernel.agent.models.weights import MODEL
 from rlm_kernel.cache import cache_dir
 from rlm_kernel.errors import ConfigurationError, ModelError
 
@@ -34,7 +34,7 @@ needs_llama = pytest.mark.skipif(
 OWNER = """
 import sys
 from pathlib import Path
-from rlm_kernel.agent.local import LocalModelServer, LocalModelSettings
+from rlm_kernel.agent.models.local import LocalModelServer, LocalModelSettings
 server = LocalModelServer.start(Path(sys.argv[1]), LocalModelSettings(n_ctx=512))
 print(server.pid, flush=True)
 sys.stdin.read()

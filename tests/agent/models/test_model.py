@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from rlm_kernel.agent.model_faults import model_error
-from rlm_kernel.agent.models import Completion, LiteLLMModel, Message, Model
-from rlm_kernel.agent.revocable import revocable
-from rlm_kernel.agent.terms import FREE, Terms
+from rlm_kernel.agent.models.faults import model_error
+from rlm_kernel.agent.models.model import Completion, LiteLLMModel, Message, Model
+from rlm_kernel.agent.models.revocable import revocable
+from rlm_kernel.agent.models.terms import FREE, Terms
 from rlm_kernel.errors import ModelError, ModelUnavailable, PromptTooLong
 from rlm_kernel.testing import ChatRequest, Failure, HangUp, Reply, ScriptedModelServer, Stall
 
@@ -217,7 +217,7 @@ def test_an_answer_without_text_is_empty() -> None:
 
 
 def test_importing_the_agent_does_not_import_litellm() -> None:
-    code = "import sys, rlm_kernel.agent.models; sys.exit('litellm' in sys.modules)"
+    code = "import sys, rlm_kernel.agent.models.model; sys.exit('litellm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rlm_kernel.agent.cancellation import unbroken
-from rlm_kernel.agent.channels import (
+from rlm_kernel.agent.session.channels import (
     AUTHOR,
     Channel,
     ConnectionLostError,

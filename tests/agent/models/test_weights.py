@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rlm_kernel.agent import weights
-from rlm_kernel.agent.weights import MODEL, PARTS_LOCK, PartsSource, ensure_model
+from rlm_kernel.agent.models import weights
+from rlm_kernel.agent.models.weights import MODEL, PARTS_LOCK, PartsSource, ensure_model
 from rlm_kernel.download import PinnedFile
 from rlm_kernel.errors import FetchError, IntegrityError
 from rlm_kernel.progress import SILENT

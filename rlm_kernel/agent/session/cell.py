@@ -8,7 +8,6 @@ import re
 import time
 from typing import Any, cast, get_args
 
-from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.environment import (
     Answer,
     CellResult,
@@ -17,6 +16,7 @@ from rlm_kernel.agent.environment import (
     OnOutput,
 )
 from rlm_kernel.agent.events import AnswerSource, OutputKind, RichOutput
+from rlm_kernel.agent.session.connection import KernelConnection
 from rlm_kernel.guest.answering import ANSWER_TYPE
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

@@ -16,10 +16,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
-from rlm_kernel.agent.channels import ConnectionLostError
-from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.manager_process import ManagerProcess
-from rlm_kernel.agent.reach import are_within_reach
+from rlm_kernel.agent.session.channels import ConnectionLostError
+from rlm_kernel.agent.session.connection import KernelConnection
+from rlm_kernel.agent.session.reach import are_within_reach
 from rlm_kernel.errors import ManagerUnavailable
 from rlm_kernel.manager.client import ManagerClient
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rlm_kernel.agent.costs import CostRecord, ModelCosts
-from rlm_kernel.agent.models import Completion
+from rlm_kernel.agent.ledger.costs import CostRecord, ModelCosts
+from rlm_kernel.agent.models.model import Completion
 
 
 def test_calls_are_summed_by_model_and_in_total() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rlm_kernel.agent.costs import CostSummary, ModelCosts
+from rlm_kernel.agent.ledger.costs import CostSummary, ModelCosts
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlm_kernel.agent.connection_file import connection_file
+from rlm_kernel.agent.session.connection_file import connection_file
 
 
 def test_the_file_is_there_for_its_owner_only_and_gone_afterwards(

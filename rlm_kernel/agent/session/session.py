@@ -10,14 +10,14 @@ from typing import Any
 
 from rlm_kernel.agent.answers import TextAnswer
 from rlm_kernel.agent.cancellation import unbroken
-from rlm_kernel.agent.cell import Cell
-from rlm_kernel.agent.channels import ConnectionLostError
-from rlm_kernel.agent.connection import KernelConnection
 from rlm_kernel.agent.context import ContextFile
 from rlm_kernel.agent.environment import CellResult, HostCallFailedError, OnHostCall, OnOutput
 from rlm_kernel.agent.events import OutputKind, RichOutput
-from rlm_kernel.agent.furnishing import FOLDER, Furnishing
-from rlm_kernel.agent.reach import are_within_reach
+from rlm_kernel.agent.session.cell import Cell
+from rlm_kernel.agent.session.channels import ConnectionLostError
+from rlm_kernel.agent.session.connection import KernelConnection
+from rlm_kernel.agent.session.furnishing import FOLDER, Furnishing
+from rlm_kernel.agent.session.reach import are_within_reach
 from rlm_kernel.errors import (
     AgentError,
     BodyTooLarge,

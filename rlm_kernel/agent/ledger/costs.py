@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rlm_kernel.agent.models import Completion
+from rlm_kernel.agent.models.model import Completion
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from rlm_kernel.agent.models import LiteLLMModel
+from rlm_kernel.agent.models.model import LiteLLMModel
 from rlm_kernel.errors import ConfigurationError, ModelError
 
 _PROGRAM = Path(__file__).with_name("local_process.py")

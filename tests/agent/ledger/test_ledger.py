@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from rlm_kernel.agent import Budget, Completion, Message, ModelCosts
-from rlm_kernel.agent.costs import CostRecord
-from rlm_kernel.agent.ledger import ASSUMED_OUTPUT_TOKENS, Call, Ledger, Reservation
-from rlm_kernel.agent.terms import Terms
+from rlm_kernel.agent.ledger.costs import CostRecord
+from rlm_kernel.agent.ledger.ledger import ASSUMED_OUTPUT_TOKENS, Call, Ledger, Reservation
+from rlm_kernel.agent.models.terms import Terms
 from rlm_kernel.errors import (
     CallLimitExceeded,
     ConfigurationError,

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, Protocol
 
-from rlm_kernel.agent.model_faults import model_error
-from rlm_kernel.agent.revocable import revocable
-from rlm_kernel.agent.terms import FREE, UNKNOWN, Terms
+from rlm_kernel.agent.models.faults import model_error
+from rlm_kernel.agent.models.revocable import revocable
+from rlm_kernel.agent.models.terms import FREE, UNKNOWN, Terms
 from rlm_kernel.errors import ModelError
 
 Role = Literal["system", "user", "assistant"]

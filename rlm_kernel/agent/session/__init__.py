@@ -1,0 +1,3 @@
+"""A manager's session as the place where a run's code runs."""
+
+__all__: list[str] = []
