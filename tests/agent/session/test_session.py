@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from rlm_kernel.agent import SidecarREPLFactory, session
+from rlm_kernel.agent import SidecarREPLFactory
 from rlm_kernel.agent.context import pack_context
 from rlm_kernel.agent.environment import CellResult, Environment, HostCallFailedError
 from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.agent.manager_process import ManagerProcess
+from rlm_kernel.agent.session import session
 from rlm_kernel.errors import AgentError
 from rlm_kernel.manager.client import ManagerClient
 from tests.agent.conftest import open_sessions
