@@ -17,9 +17,8 @@ from tests.browser.lab import Lab
 pytestmark = pytest.mark.timeout(300)
 
 FURNISH = """
-open('/tmp/context', 'w').write('')
 from rlm_kernel.guest import rlm
-rlm.install(get_ipython(), '/tmp/context', 'text', sub_calls=True, recursion=False)
+rlm.install(get_ipython(), sub_calls=True, recursion=False)
 """
 HOSTILE = """
 from IPython.display import HTML, Javascript

@@ -41,6 +41,7 @@ def test_run_passes_everything_on_and_has_the_agents_status(
         "max_iterations": 3,
         "max_depth": 2,
         "preload": ["p", "q"],
+        "save": [],
     }
 
 

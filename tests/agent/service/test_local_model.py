@@ -64,12 +64,13 @@ async def test_a_model_that_cannot_be_loaded_is_tried_again(tmp_path: Path) -> N
 
 @needs_llama
 async def test_one_that_is_closed_while_it_loads_ends(tmp_path: Path) -> None:
+    before = children_of(os.getpid())
     keeper = LocalModelKeeper(weights(tmp_path / "broken.gguf"))
     keeper.begin()
     await asyncio.sleep(0)  # it has begun to load
     await keeper.close()
     await keeper.close()
-    assert children_of(os.getpid()) == set()
+    assert children_of(os.getpid()) <= before
 
 
 def test_a_model_path_that_is_none_is_said_at_once(oracle: Oracle, tmp_path: Path) -> None:
