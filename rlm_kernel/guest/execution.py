@@ -78,8 +78,8 @@ class Execution:
     def call(self, run: Callable[[], T]) -> T:
         """Calls what may run code of the user's outside of a cell; an interrupt ends it."""
         self._shell.interrupted = self._shell.ended = False
+        self._request_id = current_request.get()  # from here on an interrupt is for this request
         self._interrupts.install()
-        self._request_id = current_request.get()
 
         def noticing() -> T:
             self._notice_early_interrupt()
@@ -95,8 +95,8 @@ class Execution:
         shell = self._shell
         shell.last_error = shell.result_error = None
         shell.interrupted = shell.ended = False
+        self._request_id = current_request.get()  # from here on an interrupt is for this request
         self._interrupts.install()
-        self._request_id = current_request.get()
         try:
             result = await self._run_in_shell(code, {"silent": silent, "store_history": store})
         except (KeyboardInterrupt, asyncio.CancelledError):

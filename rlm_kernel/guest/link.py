@@ -6,6 +6,7 @@ import fcntl
 import math
 import os
 import select
+import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -125,9 +126,12 @@ class Link:
 
     def interrupted_in_line(self) -> bool:
         """Whether an interrupt has arrived of a request that has not been taken yet."""
+        deadline = time.monotonic() + PEEK_MS / 1000  # an owner may send interrupts without end
         with self._interrupts:
             while not (found := self._interrupted_frames()) and self._peeker.poll(PEEK_MS):
                 self._read()
+                if time.monotonic() > deadline:
+                    return self._interrupted_frames()
         return found
 
     def _interrupted_frames(self) -> bool:
