@@ -128,10 +128,10 @@ class Link:
         """Whether an interrupt has arrived of a request that has not been taken yet."""
         deadline = time.monotonic() + PEEK_MS / 1000  # an owner may send interrupts without end
         with self._interrupts:
-            while not (found := self._interrupted_frames()) and self._peeker.poll(PEEK_MS):
+            while not (found := self._interrupted_frames()) and time.monotonic() <= deadline:
+                if not self._peeker.poll(PEEK_MS):
+                    break
                 self._read()
-                if time.monotonic() > deadline:
-                    return self._interrupted_frames()
         return found
 
     def _interrupted_frames(self) -> bool:
