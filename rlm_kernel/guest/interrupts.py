@@ -19,7 +19,7 @@ class Interrupts:
 
     `act` gets the frame that runs. As a context manager it shields the session's own code: an
     interrupt that comes meanwhile acts when the outermost shield ends, so that no frame is torn
-    and no text is lost.
+    and no text is lost. One that comes while another acts is next, never nested in it.
     """
 
     def __init__(self) -> None:
@@ -63,25 +63,28 @@ class Interrupts:
         """Calls `wait` with the shield down: what it does may be ended by an interrupt."""
         shields, self._shields = self._shields, 0
         try:
-            self._act_if_pending()
+            self._act_if_pending(sys._getframe())
             return wait()
         finally:
             self._shields = shields
 
     def _on_signal(self, _signal: int, frame: FrameType | None) -> None:
-        if self._shields:
-            self._pending = True
-        else:
-            self.act(frame)
+        self._pending = True
+        self._act_if_pending(frame)
 
-    def _act_if_pending(self) -> None:
-        if self._pending and not self._shields:
+    def _act_if_pending(self, frame: FrameType | None) -> None:
+        while self._pending and not self._shields:
             self._pending = False
-            self.act(sys._getframe())
+            self._shields += 1
+            try:
+                self.act(frame)
+            finally:
+                self._shields -= 1
 
     def __enter__(self) -> None:
         self._shields += 1
 
     def __exit__(self, *_error: object) -> None:
         self._shields -= 1
-        self._act_if_pending()
+        if self._pending:
+            self._act_if_pending(sys._getframe())

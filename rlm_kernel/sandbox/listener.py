@@ -8,18 +8,25 @@ import queue
 import select
 import signal
 import socket
+import time
 from collections.abc import Callable
 
 from rlm_kernel.sandbox.line_sockets import LINE_SOCKETS
 
 STACK_BYTES = 256 << 10
 PACKET_BYTES = 1 << 16
+PACKETS = 512
+"""How many are taken before the first of them acts."""
+
 INTERRUPT, COPY = b"i", b"c"
 """First bytes of the owner's packets; an empty one is the end."""
 
+BREATH = 0.002
+"""Seconds that the guest has for itself after an interrupt, however many more come: its handler may
+take longer than their distance is, and nothing else would ever run."""
+
 AWAKE = b"a"
 """What a frozen copy says to its owner when it was woken."""
-
 
 COPIED = b"c"
 """A copy's first packet to its owner, for whom the kernel marks it with the sender's process."""
@@ -96,13 +103,26 @@ class Listener:
                 os.read(self._timer, 64)
                 self._on_timer()
             if self._control.fileno() in ready:
-                self._take_packet()
+                self._take_packets()
 
-    def _take_packet(self) -> None:
-        packet, descriptors, _, _ = socket.recv_fds(self._control, PACKET_BYTES, LINE_SOCKETS)
-        if not packet:
-            os._exit(0)
-        if packet.startswith(COPY):
-            self._copies.put(descriptors)
-        elif packet.startswith(INTERRUPT):
+    def _take_packets(self) -> None:
+        packets = self._packets()
+        interrupts = dict.fromkeys(packet for packet in packets if packet.startswith(INTERRUPT))
+        for packet in interrupts:  # one that has come twice is one
             self._on_interrupt(packet[1:].decode("utf-8", "surrogatepass"))
+        if b"" in packets:
+            os._exit(0)
+        if interrupts:
+            time.sleep(BREATH)
+
+    def _packets(self) -> list[bytes]:
+        """What has come; what comes with those for copies is put aside."""
+        packets: list[bytes] = []
+        waiting = select.poll()
+        waiting.register(self._control, select.POLLIN)
+        while len(packets) < PACKETS and b"" not in packets[-1:] and waiting.poll(0):
+            packet, descriptors, _, _ = socket.recv_fds(self._control, PACKET_BYTES, LINE_SOCKETS)
+            packets.append(packet)
+            if packet.startswith(COPY):
+                self._copies.put(descriptors)
+        return packets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 import time
@@ -11,6 +12,8 @@ import pytest
 from rlm_kernel.sandbox import Event, ExecutionResult, Limits, Sandbox, Zygote
 from rlm_kernel.sandbox.capture import ExecutionError
 from tests.sandbox.sessions import DEAF, run, session
+
+SLEEP = {"code": "import time; time.sleep(60)"}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,23 @@ async def test_code_stuck_in_c_is_killed(zygote: Zygote) -> None:
     async with session(zygote, limits) as one:
         result = await run(one, "sum(range(10**12))")
     assert (result.status, result.state) == ("timeout", "lost")
+
+
+@pytest.mark.parametrize("distance", [0.005, 0.001, 0])
+async def test_interrupts_without_end_end_each_cell_and_nothing_else(
+    zygote: Zygote, distance: float
+) -> None:
+    async with session(zygote, Limits(standby=False)) as one:
+        cells = [
+            asyncio.create_task(one.request("execute_request", SLEEP, request_id=f"cell {number}"))
+            for number in range(3)
+        ]
+        async with asyncio.timeout(50):
+            while not all(cell.done() for cell in cells):
+                one.interrupt()
+                await asyncio.sleep(distance)
+        assert {cell.result().content["ename"] for cell in cells} == {"KeyboardInterrupt"}
+        assert (await run(one, "'alive'")).result == "'alive'"
 
 
 def test_a_cell_that_ends_in_time_is_not_touched_by_its_limit(box: Sandbox) -> None:

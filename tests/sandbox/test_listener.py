@@ -48,3 +48,8 @@ def test_an_id_too_long_for_a_packet_still_interrupts_what_runs() -> None:
 
 def test_a_packet_of_an_unknown_kind_is_passed_over() -> None:
     assert heard(b"?", interrupt_packet("next")) == ["next"]
+
+
+def test_an_interrupt_that_comes_many_times_at_once_acts_once() -> None:
+    packets = [interrupt_packet("one"), interrupt_packet("two")] * 50
+    assert heard(*packets) == ["one", "two"]
