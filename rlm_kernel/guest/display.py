@@ -15,6 +15,8 @@ class ResultHook(DisplayHook):
 
     events: ClassVar[Events]
     shell: Any
+    exec_result: Any = None
+    """A plain attribute, as each cell sets it: traits check, compare and announce that."""
 
     def compute_format_data(self, result: object) -> tuple[dict[str, Any], dict[str, Any]]:
         """The value's representations; the shell learns of one that failed, as its error."""

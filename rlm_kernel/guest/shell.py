@@ -62,6 +62,10 @@ class SessionShell(InteractiveShell):
     kernel: KernelHandle
     reserve: Reserve
     keepkernel_on_exit = False
+    # Plain attributes, as each cell sets them: traits check, compare and announce that.
+    execution_count: int = 1
+    last_execution_succeeded: bool = True
+    last_execution_result: Any = None
     interrupted = False
     ended = False
     last_error: dict[str, Any] | None = None
@@ -116,6 +120,24 @@ class SessionShell(InteractiveShell):
     def init_magics(self) -> None:
         super().init_magics()
         magics.register(self)
+
+    def should_run_async(
+        self,
+        raw_cell: str,
+        *,
+        transformed_cell: str | None = None,
+        preprocessing_exc_tuple: Any = None,
+    ) -> bool:
+        """IPython compiles every cell to find out."""
+        code = transformed_cell or ""
+        if "await" not in code and "async" not in code:
+            return False
+        asynchronous: bool = super().should_run_async(
+            raw_cell,
+            transformed_cell=transformed_cell,
+            preprocessing_exc_tuple=preprocessing_exc_tuple,
+        )
+        return asynchronous
 
     def _tee(self, channel: str) -> Any:
         """Keeps no second copy of what a cell prints, which has no end."""
