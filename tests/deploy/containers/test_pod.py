@@ -16,6 +16,8 @@ from jupyter_client.connect import KernelConnectionInfo
 
 from tests.deploy.containers.pod import AGENT, KEY, MANAGER, TOKEN, Pod
 from tests.deploy.rendered import containers
+from tests.manager.jupyter.socket_client import SocketClient, text_of
+from tests.manager.jupyter_process import JupyterProcess
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(2400)]
 
@@ -149,6 +151,22 @@ async def _print_of(connection: KernelConnectionInfo, code: str) -> str:
     finally:
         client.stop_channels()
         context.destroy()
+
+
+def test_an_engineers_jupyterlab_has_the_pods_sessions(
+    pod: Pod, session: str, tmp_path: Path
+) -> None:
+    execute(pod, session, "x = 6 * 7")
+    assert pod.network.call(shown_in_lab, session, "print(x)", tmp_path) == "42\n"
+
+
+def shown_in_lab(session: str, code: str, folder: Path) -> str:
+    """What a cell prints in `rlm-kernel lab`, as the runbook has it started."""
+    words = ["--url", MANAGER, "--no-browser", "--allow-root", "--port", "0"]
+    with JupyterProcess(folder, "rlm_kernel", "lab", *words) as lab:
+        assert session in lab.kernels()
+        with SocketClient(lab.url, session, v1=False, header=lab.headers) as client:
+            return text_of(client.execute(code))
 
 
 def test_prometheus_gets_both_processes_from_the_agent(pod: Pod) -> None:
