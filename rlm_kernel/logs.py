@@ -1,8 +1,7 @@
 """How log lines look: coloured text on a terminal, one JSON object per line elsewhere.
 
 Modules log with the standard library (`logging.getLogger(__name__)`, fields in `extra=`); only
-a command's start calls `configure`. `bound` adds fields such as `session_id` to every line that
-is logged inside it, `bind` to every later line of the task that calls it.
+a command's start calls `configure`. Lines also have the fields of `rlm_kernel.log_fields`.
 """
 
 from __future__ import annotations
@@ -11,15 +10,12 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
-from contextvars import Context
 from typing import Any, TextIO
 
 import structlog
-from structlog.contextvars import bind_contextvars as bind
-from structlog.contextvars import bound_contextvars as bound
 from structlog.types import EventDict, Processor
 
-__all__ = ["Scrubber", "bind", "bound", "configure", "context"]
+from rlm_kernel import log_fields
 
 _HIDDEN = "***"
 _SECRET_FIELDS = frozenset({"token", "api_key", "authorization", "password", "key"})
@@ -56,13 +52,6 @@ class Scrubber:
         return _SECRET_TEXT.sub(rf"\g<1>{_HIDDEN}", text)
 
 
-def context(**fields: object) -> Context:
-    """A context of its own, in which every line has these fields and no others."""
-    fresh = Context()
-    fresh.run(bind, **fields)
-    return fresh
-
-
 def configure(
     level: str = "INFO", *, secrets: Iterable[str] = (), stream: TextIO | None = None
 ) -> None:
@@ -84,7 +73,7 @@ def configure(
 
 def _formatter(scrubber: Scrubber, *, colours: bool) -> logging.Formatter:
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_fields,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -99,6 +88,10 @@ def _formatter(scrubber: Scrubber, *, colours: bool) -> logging.Formatter:
             _renderer(colours),
         ],
     )
+
+
+def _with_fields(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    return {**log_fields.current(), **event}
 
 
 def _renderer(terminal: bool) -> Processor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rlm_kernel import logs
+from rlm_kernel import log_fields, logs
 
 
 class Terminal(io.StringIO):
@@ -53,7 +53,7 @@ def test_an_exception_stays_inside_its_line() -> None:
 def test_bound_fields_are_in_every_line_inside_and_none_outside() -> None:
     stream = io.StringIO()
     logs.configure(stream=stream)
-    with logs.bound(session_id="s1"):
+    with log_fields.bound(session_id="s1"):
         logging.getLogger().warning("inside")
     logging.getLogger().warning("outside")
     inside, outside = lines(stream)

@@ -41,6 +41,7 @@ def test_the_public_names_are_sorted_and_there(package: str) -> None:
         ("rlm_kernel.manager", HEAVY),
         ("rlm_kernel.manager.client", ("litellm", "tornado", "wasmtime", "zmq")),
         ("rlm_kernel.agent", ("litellm", "tornado", "wasmtime")),
+        ("rlm_kernel.kernel.app", ("jupyter_client", "litellm", "structlog", "tornado", "httpx")),
         ("rlm_kernel.sandbox", ("litellm", "tornado", "httpx", "zmq")),
     ],
 )

@@ -19,7 +19,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import IOStream
 
-from rlm_kernel import logs
+from rlm_kernel import log_fields
 from rlm_kernel.http.connection import ClientStream, Connection
 from rlm_kernel.http.connections import Connections
 from rlm_kernel.http.tracing import RequestSpan
@@ -96,7 +96,7 @@ class _Arrival(HTTPMessageDelegate):
         self._connections.take_request(self._connection, request_id, span)
         # The task of the request, and all that it starts, have these from this one.
         session = _SESSION.match(line.path)
-        logs.bind(request_id=request_id, session_id=session[1] if session else ...)
+        log_fields.bind(request_id=request_id, session_id=session[1] if session else None)
         if not _LENGTH.fullmatch(headers.get("Content-Length", "0")):
             raise HTTPInputError("Content-Length is not a number that a body could have")
         if sum(1 for _ in headers.get_all()) > MAX_HEADERS:

@@ -7,7 +7,6 @@ import secrets
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from jupyter_client.connect import write_connection_file
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rlm_kernel.errors import ConfigurationError
@@ -52,6 +51,9 @@ class ConnectionInfo(BaseModel):
 
     def write(self, path: Path) -> None:
         """Writes a connection file that only its owner can read."""
+        # Here, as most kernels are given theirs: to import all of this delays their start.
+        from jupyter_client.connect import write_connection_file
+
         fields: dict[str, Any] = self.as_dict() | {"key": self.key.encode()}
         for name in ("curve_publickey", "curve_secretkey"):
             if name in fields:

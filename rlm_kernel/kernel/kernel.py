@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from rlm_kernel import logs
+from rlm_kernel import log_fields
 from rlm_kernel.errors import SubshellError
 from rlm_kernel.kernel.caller import Caller, Nobody
 from rlm_kernel.kernel.contents import ExecuteContent, ShutdownContent
@@ -60,7 +60,7 @@ class Kernel:
         self.on_shutdown: Callable[[bool], Awaitable[None]] = self._shut_down
         self.on_executed: Callable[[str, float], None] = lambda status, seconds: None
         self.mint = Mint()
-        self.context = logs.context(session_id=self.kernel_id)
+        self.context = log_fields.context(session_id=self.kernel_id)
         self._session = session
         self._session.on_event = lambda event: self.context.copy().run(self._on_event, event)
         self._publisher = Publisher(self.mint)

@@ -70,7 +70,7 @@ class Mint:
             "msg_type": kind,
             "username": username,
             "session": self.session_id,
-            "date": _now(),
+            "date": now(),
             "version": PROTOCOL_VERSION,
         }
 
@@ -93,6 +93,6 @@ class Mint:
         )
 
 
-def _now() -> str:
+def now() -> str:
     """ISO 8601 in UTC, with the suffix that clients look for."""
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jupyter_client.jsonutil import json_default
 
-_TEXT = json.JSONEncoder(default=json_default, ensure_ascii=False, allow_nan=False)
-_ASCII = json.JSONEncoder(default=json_default, ensure_ascii=True, allow_nan=False)
-_LENIENT = json.JSONEncoder(default=json_default)
+def _plain(value: object) -> Any:
+    """What stands for a value that JSON does not have."""
+    # Here, as few messages hold one: to import all of this delays a kernel's start.
+    from jupyter_client.jsonutil import json_default
+
+    return json_default(value)
+
+
+_TEXT = json.JSONEncoder(default=_plain, ensure_ascii=False, allow_nan=False)
+_ASCII = json.JSONEncoder(default=_plain, ensure_ascii=True, allow_nan=False)
+_LENIENT = json.JSONEncoder(default=_plain)
 _CONSTANTS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +15,7 @@ from rlm_kernel.guest.budget import COMM_MESSAGES
 from rlm_kernel.kernel.contents import ExecuteContent, error_content, malformed_content
 from rlm_kernel.kernel.guest_content import for_guest
 from rlm_kernel.kernel.info import kernel_info
-from rlm_kernel.kernel.message import Content, Mint
+from rlm_kernel.kernel.message import Content, Mint, now
 from rlm_kernel.kernel.publisher import Publisher
 from rlm_kernel.kernel.request import Request
 from rlm_kernel.kernel.sink import GuestSession
@@ -198,7 +197,7 @@ class Service:
 
     async def _execute(self, request: Request) -> None:
         asked = ExecuteContent.model_validate(request.content)
-        started, clock = datetime.now(UTC), perf_counter()
+        started, clock = now(), perf_counter()
         reply = await self._ask_guest(request, vars(asked))
         self._tell_state(request, reply)
         status = reply.content.get("status", "error")

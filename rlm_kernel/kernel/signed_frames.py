@@ -10,8 +10,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jupyter_client.adapter import adapt
-
 from rlm_kernel.errors import ConfigurationError
 from rlm_kernel.kernel.message import PROTOCOL_VERSION, Message
 from rlm_kernel.kernel.packing import pack, unpack
@@ -94,5 +92,8 @@ def _adapted(message: dict[str, Any]) -> dict[str, Any]:
     version = header.get("version")
     if isinstance(version, str) and version.partition(".")[0] == MAJOR_VERSION:
         return message
+    # Here, as few clients are so old: to import all of this delays a kernel's start.
+    from jupyter_client.adapter import adapt
+
     adapted: dict[str, Any] = adapt({**message, "msg_type": header["msg_type"]})
     return adapted

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from rlm_kernel import logs
+from rlm_kernel import log_fields
 from rlm_kernel.errors import NotReady, SessionExpired, SessionNotFound, TooManySessions
 from rlm_kernel.http import tracing
 from rlm_kernel.manager.metrics import Metrics
@@ -210,7 +210,7 @@ class Manager:
         loop = asyncio.get_running_loop()
         # In a context of its own: it is no longer for the request that has created the session.
         self._timers[session.id] = loop.call_later(
-            delay, self._expire_if_idle, session, context=logs.context(session_id=session.id)
+            delay, self._expire_if_idle, session, context=log_fields.context(session_id=session.id)
         )
 
     def _expire_if_idle(self, session: ManagedSession) -> None:

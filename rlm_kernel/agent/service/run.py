@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from rlm_kernel import errors, logs
+from rlm_kernel import errors, log_fields
 from rlm_kernel.agent.environment import REPLFactory
 from rlm_kernel.agent.events import AnswerGiven, Event, RunFailed
 from rlm_kernel.agent.service.inference import Inference
@@ -69,7 +69,7 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
         living = self._live(Inference(question, factory, self._take))
-        self._task = self._loop.create_task(living, context=logs.context(run_id=self.id))
+        self._task = self._loop.create_task(living, context=log_fields.context(run_id=self.id))
 
     @property
     def ended(self) -> bool:

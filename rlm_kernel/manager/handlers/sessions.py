@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable
 
-from rlm_kernel import errors, logs
+from rlm_kernel import errors, log_fields
 from rlm_kernel.http.body import read_body
 from rlm_kernel.http.operation import (
     JSON,
@@ -33,7 +33,7 @@ class Creation(Handler):
 
     async def begin(self, creating: Awaitable[ManagedSession]) -> None:
         session = await creating
-        logs.bind(session_id=session.id)
+        log_fields.bind(session_id=session.id)
         if self.client_gone:
             # Nobody learns its id, so nobody would ever delete it.
             await self.services.manager.delete(session.id)

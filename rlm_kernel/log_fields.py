@@ -1,0 +1,48 @@
+"""Fields that every log line has of what is going on, such as `session_id`.
+
+`bound` adds them to every line that is logged inside it, `bind` to every later line of the task
+that calls it. They are kept apart from how lines look, which a kernel's start need not wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+
+_fields: ContextVar[Mapping[str, object]] = ContextVar("log_fields")
+
+
+def bind(**fields: object) -> None:
+    """Adds fields to the lines of the running task, over those of the same name.
+
+    None takes a field away.
+    """
+    _fields.set(_with(fields))
+
+
+@contextmanager
+def bound(**fields: object) -> Iterator[None]:
+    """Adds fields to the lines that are logged inside of it."""
+    before = _fields.set(_with(fields))
+    try:
+        yield
+    finally:
+        _fields.reset(before)
+
+
+def context(**fields: object) -> Context:
+    """A context of its own, in which every line has these fields and no others."""
+    fresh = Context()
+    fresh.run(bind, **fields)
+    return fresh
+
+
+def current() -> Mapping[str, object]:
+    """The fields that a line has here."""
+    return _fields.get({})
+
+
+def _with(fields: Mapping[str, object]) -> Mapping[str, object]:
+    both = {**current(), **fields}
+    return {name: value for name, value in both.items() if value is not None}
