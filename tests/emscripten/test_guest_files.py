@@ -50,10 +50,14 @@ def read(path):
 PROGRAMS = FILE_PROGRAMS | LIBRARY_PROGRAMS | SYSTEM_PROGRAMS
 
 
+HEED_INTERRUPTS = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""Whoever started the tests in the background may have left them deaf to it."""
+
+
 def native(code: str, folder: Path) -> str:
     """What this machine's own Python prints for the code."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
+        [sys.executable, "-W", "ignore", "-c", HEED_INTERRUPTS + code],
         cwd=folder,
         capture_output=True,
         text=True,
