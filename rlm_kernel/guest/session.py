@@ -43,8 +43,7 @@ WARM_UP = (
     "1 + 1",
     "print(end='')",
     "import asyncio; await asyncio.sleep(0)",
-    "def f():\n    raise ValueError('warm')\nf()",
-    "display(f)",
+    "display(print)",
 )
 """Cells run before the first fork, so that no session pays for what their first use imports."""
 
@@ -107,6 +106,8 @@ class Session:
         What only pays when many sessions share it is left out, or put off, where they do not.
         """
         self._loop.run_until_complete(self._warm())
+        if shared:
+            self._format_an_error()
         self._shell.reset(new_session=True)
         use_image()
         if shared:
@@ -118,8 +119,10 @@ class Session:
         else:
             for code in COMPLETED:
                 self._complete(code)
-            steps = [partial(self._complete, code) for code in COMPLETED_AT_LEISURE]
-            self._leisure = Leisure(self._loop, self._count_answered, steps)
+            completions = (partial(self._complete, code) for code in COMPLETED_AT_LEISURE)
+            self._leisure = Leisure(
+                self._loop, self._count_answered, (self._format_an_error, *completions)
+            )
         self._reserve.fill()  # what is immortal would not come back from it
         gc.freeze()
 
@@ -127,6 +130,13 @@ class Session:
         for code in WARM_UP:
             await self._execution.run({"code": code, "silent": False, "store_history": False})
         self._answers["inspect_request"]({"code": "display"})
+
+    def _format_an_error(self) -> None:
+        """Imports what that takes, and shows it to nobody."""
+        try:
+            raise ValueError
+        except ValueError:
+            self._shell.InteractiveTB.structured_traceback(*sys.exc_info())
 
     def _complete(self, code: str) -> None:
         self._answers["complete_request"]({"code": code})
