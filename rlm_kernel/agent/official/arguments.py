@@ -49,9 +49,9 @@ def check_sub_tools(
         )
 
 
-def check_wording(own: str | None, orchestrator: bool) -> None:
+def check_wording(own: str | None, *, orchestrator: bool) -> None:
     """Our own wording has advice in it that the official library can leave out of its own."""
-    if own is None and not orchestrator:
+    if not own and not orchestrator:
         raise ConfigurationError(
             "orchestrator=False needs a custom_system_prompt: our own tells the model to delegate"
         )
@@ -84,7 +84,7 @@ def models_of(
 
 def system_prompt_of(own: str | None) -> str | None:
     """The user's own, with the tools' place in it empty: they are described after it."""
-    if own is None:
+    if not own:
         return None
     try:
         return own.format(custom_tools_section="")

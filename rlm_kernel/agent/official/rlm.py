@@ -85,7 +85,7 @@ class RLM:
         levels = levels_below(depth, max_depth)
         check_environment(environment, environment_kwargs)
         check_sub_tools(custom_tools, custom_sub_tools, levels)
-        check_wording(custom_system_prompt, orchestrator)
+        check_wording(custom_system_prompt, orchestrator=orchestrator)
         check_errors(max_errors)
         model, sub_model = models_of(
             (backend, backend_kwargs),
