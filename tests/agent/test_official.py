@@ -17,6 +17,7 @@ from rlm.logger import RLMLogger
 
 from rlm_kernel.agent import (
     RLM,
+    Message,
     ModelUsageSummary,
     RLMChatCompletion,
     SidecarREPLFactory,
@@ -487,6 +488,26 @@ def test_each_backend_is_a_provider_of_litellms(
     assert (model.provider, model.name, model.api_base) == (provider, name, base)
     assert (model.api_key, model.timeout_s) == ("k", 7.0)
     assert model.max_output_tokens == given.get("max_tokens")
+
+
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    [
+        ("openai", "gpt-5"),
+        ("openai", "openai/gpt-oss-20b"),
+        ("vllm", "openai/gpt-oss-20b"),
+        ("openrouter", "openai/gpt-5"),
+        ("openrouter", "openrouter/auto"),
+        ("vercel", "anthropic/claude-sonnet-4"),
+    ],
+)
+def test_a_name_with_slashes_arrives_as_it_was_given(backend: str, name: str) -> None:
+    with ScriptedModelServer(["hi"]) as server:
+        model = model_of_backend(backend, reached(server, name))
+        asyncio.run(model.complete([Message("user", "hello")]))
+        (request,) = server.requests
+    assert request.body["model"] == name
+    assert request.headers["Authorization"] == "Bearer sk-official"
 
 
 def test_keys_and_azures_settings_are_read_where_the_library_reads_them(

@@ -62,11 +62,12 @@ class LiteLLMModel:
     """Any model that litellm can reach, called once per `complete`: there are no hidden retries.
 
     `name` is litellm's (`openai/gpt-5-mini`, `anthropic/...`); `provider` is for a name that does
-    not start with one. `api_base` and `api_key` default to what litellm reads from the environment.
-    A `temperature` the model does not support is left out. `timeout_s` bounds a whole call, in
-    seconds. `free` marks a model whose calls cost nothing; `pricing` is for one that litellm knows
-    no price of. `max_output_tokens` is the longest reply that any call may ask for. `parameters`
-    are more of what litellm's completion takes, `top_p` or `seed` for instance.
+    not start with one, or that is sent whole though it does. `api_base` and `api_key` default to
+    what litellm reads from the environment. A `temperature` the model does not support is left out.
+    `timeout_s` bounds a whole call, in seconds. `free` marks a model whose calls cost nothing;
+    `pricing` is for one that litellm knows no price of. `max_output_tokens` is the longest reply
+    that any call may ask for. `parameters` are more of what litellm's completion takes, `top_p` or
+    `seed` for instance.
     """
 
     name: str
@@ -110,7 +111,7 @@ class LiteLLMModel:
     def _request(self, messages: Sequence[Message], limit: int | None) -> dict[str, Any]:
         return {
             **self.parameters,
-            "model": self.name,
+            "model": self._name_for_litellm(),
             "custom_llm_provider": self.provider,
             "messages": [{"role": m.role, "content": _sendable(m.content)} for m in messages],
             "api_base": self.api_base,
@@ -125,6 +126,11 @@ class LiteLLMModel:
             # outlive its loop, leak, and be offered to the next loop that gets the same id.
             "extra_headers": {"Connection": "close"},
         }
+
+    def _name_for_litellm(self) -> str:
+        """It takes the provider off the beginning of a name, once, also where it is told both."""
+        doubled = self.provider is not None and self.name.startswith(f"{self.provider}/")
+        return f"{self.provider}/{self.name}" if doubled else self.name
 
     def _longest(self, limit: int | None) -> int | None:
         """The stricter of a limit and its own, on tokens of a reply."""
