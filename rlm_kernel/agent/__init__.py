@@ -40,12 +40,19 @@ if TYPE_CHECKING:
     from rlm_kernel.agent.ledger.usage import Usage
     from rlm_kernel.agent.models.model import Completion, LiteLLMModel, Message, Model
     from rlm_kernel.agent.models.terms import Terms
+    from rlm_kernel.agent.official import (
+        RLM,
+        ModelUsageSummary,
+        RLMChatCompletion,
+        UsageSummary,
+    )
     from rlm_kernel.agent.repl import RLM_REPL
     from rlm_kernel.agent.result import RunResult
     from rlm_kernel.agent.setting import RunOptions
     from rlm_kernel.agent.shown import ShownText
 
 __all__ = [
+    "RLM",
     "RLM_REPL",
     "AnswerGiven",
     "Budget",
@@ -61,7 +68,9 @@ __all__ = [
     "Model",
     "ModelCosts",
     "ModelReplied",
+    "ModelUsageSummary",
     "OutputWritten",
+    "RLMChatCompletion",
     "RichOutput",
     "RunEvent",
     "RunFailed",
@@ -79,6 +88,7 @@ __all__ = [
     "ToolCallStarted",
     "TurnStarted",
     "Usage",
+    "UsageSummary",
     "create_sidecar_repl_factory",
     "run",
 ]
@@ -89,6 +99,7 @@ _MODULES = {
     "ledger.costs": ("CostSummary", "ModelCosts"),
     "factory": ("SidecarREPLEnv", "SidecarREPLFactory", "create_sidecar_repl_factory"),
     "models.model": ("Completion", "LiteLLMModel", "Message", "Model"),
+    "official": ("RLM", "ModelUsageSummary", "RLMChatCompletion", "UsageSummary"),
     "repl": ("RLM_REPL",),
     "result": ("RunResult",),
     "setting": ("RunOptions",),

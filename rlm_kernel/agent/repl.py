@@ -132,11 +132,20 @@ class RLM_REPL:  # noqa: N801 the name that users of RLM libraries know
         return run_blocking(self.arun(context, query, answer_type=answer_type))
 
     async def arun(
-        self, context: object = "", query: str = "", *, answer_type: Any = None
+        self,
+        context: object = "",
+        query: str = "",
+        *,
+        answer_type: Any = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> RunResult:
-        """As `acompletion`, with what is known of the answer beside it."""
+        """As `acompletion`, with what is known of the answer beside it.
+
+        `on_event` is told of each event while it happens. A BudgetExceeded that it raises about a
+        CodeFinished ends the run that this is of, as a limit of that run alone.
+        """
         began = time.monotonic()
-        answer = await self._run(context, query, answer_type, lambda event: None)
+        answer = await self._run(context, query, answer_type, on_event or (lambda event: None))
         return RunResult.of(answer, self._model.name, query, time.monotonic() - began)
 
     async def astream(

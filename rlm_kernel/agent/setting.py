@@ -35,11 +35,11 @@ class RunOptions:
     `output_limit`: characters of a block's output that the model sees. `history_limit`: characters
     of the conversation beyond which the oldest turns are left out, or summarised by the model
     (`compaction`). `max_output_tokens`: the longest reply. `parallel_calls`: model calls of the
-    whole tree at one time, and child runs of one depth. `retries`: how often a model call is made
-    again that failed for a reason which may pass. `session_wait_s`: seconds that a child run waits
-    where no manager has room for its session. `prompts`: wordings for large or for small
-    models; `system_prompt`: a text of your own instead. `context_limit`: bytes that a context may
-    have. `budget`: what the whole tree may take.
+    whole tree at one time, and child runs of one depth, unless `parallel_runs` says how many of
+    these. `retries`: how often a model call is made again that failed for a reason which may pass.
+    `session_wait_s`: seconds that a child run waits where no manager has room for its session.
+    `prompts`: wordings for large or for small models; `system_prompt`: a text of your own instead.
+    `context_limit`: bytes that a context may have. `budget`: what the whole tree may take.
     """
 
     max_iterations: int = 20
@@ -49,6 +49,7 @@ class RunOptions:
     history_limit: int = 400_000
     max_output_tokens: int | None = None
     parallel_calls: int = 64
+    parallel_runs: int | None = None
     retries: int = 2
     session_wait_s: float = 60.0
     prompts: Literal["large", "small"] = "large"
@@ -62,6 +63,8 @@ class RunOptions:
         for name, minimum in {**least, "retries": 0}.items():
             if getattr(self, name) < minimum:
                 raise ConfigurationError(f"{name} must be at least {minimum}")
+        if self.parallel_runs is not None and self.parallel_runs < 1:
+            raise ConfigurationError("parallel_runs must be at least 1")
         if not self.cell_timeout_s > 0:
             raise ConfigurationError("cell_timeout_s must be more than 0")
 
@@ -112,7 +115,7 @@ class Setting:
 
         One for each depth: those that wait for their children do not keep these from running.
         """
-        limit = self.options.parallel_calls
+        limit = self.options.parallel_runs or self.options.parallel_calls
         return self._rooms.setdefault(run.count("."), asyncio.Semaphore(limit))
 
     def next_call(self) -> int:

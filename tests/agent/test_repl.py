@@ -107,6 +107,7 @@ def test_logging_shows_the_steps_on_stderr_and_nothing_on_stdout(
         {"max_iterations": 0},
         {"max_depth": -1},
         {"parallel_calls": 0},
+        {"parallel_runs": 0},
         {"cell_timeout_s": 0},
         {"output_limit": 1},
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, Protocol
@@ -62,10 +62,12 @@ class LiteLLMModel:
     """Any model that litellm can reach, called once per `complete`: there are no hidden retries.
 
     `name` is litellm's (`openai/gpt-5-mini`, `anthropic/...`); `provider` is for a name that does
-    not start with one. `api_base` and `api_key` default to what litellm reads from the environment.
-    A `temperature` the model does not support is left out. `timeout_s` bounds a whole call, in
-    seconds. `free` marks a model whose calls cost nothing; `pricing` is for one that litellm knows
-    no price of.
+    not start with one, or that is sent whole though it does. `api_base` and `api_key` default to
+    what litellm reads from the environment. A `temperature` the model does not support is left out.
+    `timeout_s` bounds a whole call, in seconds. `free` marks a model whose calls cost nothing;
+    `pricing` is for one that litellm knows no price of. `max_output_tokens` is the longest reply
+    that any call may ask for. `parameters` are more of what litellm's completion takes, `top_p` or
+    `seed` for instance.
     """
 
     name: str
@@ -76,13 +78,15 @@ class LiteLLMModel:
     free: bool = False
     provider: str | None = None
     pricing: Terms | None = None
+    max_output_tokens: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     async def terms(self) -> Terms:
         """What is known of its prices and the length of its replies."""
-        if self.pricing is not None:
-            return self.pricing
-        known = _known_terms(await _loaded(), self.name, self.provider)
-        return replace(known, input_usd=0.0, output_usd=0.0) if self.free else known
+        known = self.pricing or _known_terms(await _loaded(), self.name, self.provider)
+        if self.free and self.pricing is None:
+            known = replace(known, input_usd=0.0, output_usd=0.0)
+        return replace(known, max_output_tokens=self._longest(known.max_output_tokens))
 
     async def complete(
         self, messages: Sequence[Message], *, max_output_tokens: int | None = None
@@ -106,13 +110,14 @@ class LiteLLMModel:
 
     def _request(self, messages: Sequence[Message], limit: int | None) -> dict[str, Any]:
         return {
-            "model": self.name,
+            **self.parameters,
+            "model": self._name_for_litellm(),
             "custom_llm_provider": self.provider,
             "messages": [{"role": m.role, "content": _sendable(m.content)} for m in messages],
             "api_base": self.api_base,
             "api_key": self.api_key,
             "temperature": self.temperature,
-            "max_tokens": limit,
+            "max_tokens": self._longest(limit),
             "timeout": self.timeout_s + 1,  # httpx's, per read: ours, for the whole, comes first
             "max_retries": 0,
             "num_retries": 0,
@@ -121,6 +126,16 @@ class LiteLLMModel:
             # outlive its loop, leak, and be offered to the next loop that gets the same id.
             "extra_headers": {"Connection": "close"},
         }
+
+    def _name_for_litellm(self) -> str:
+        """It takes the provider off the beginning of a name, once, also where it is told both."""
+        doubled = self.provider is not None and self.name.startswith(f"{self.provider}/")
+        return f"{self.provider}/{self.name}" if doubled else self.name
+
+    def _longest(self, limit: int | None) -> int | None:
+        """The stricter of a limit and its own, on tokens of a reply."""
+        known = [each for each in (limit, self.max_output_tokens) if each is not None]
+        return min(known, default=None)
 
     def _completion(self, litellm: Any, response: Any) -> Completion:
         try:

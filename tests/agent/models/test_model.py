@@ -59,6 +59,15 @@ def test_the_conversation_and_the_limits_reach_the_server() -> None:
     assert request.headers["Authorization"] == "Bearer sk-1234"
 
 
+def test_parameters_of_ones_own_reach_the_server_and_of_two_limits_the_stricter() -> None:
+    with ScriptedModelServer(["ok"] * 3) as server:
+        model = replace(model_at(server), max_output_tokens=5, parameters={"top_p": 0.5})
+        for limit in (None, 9, 3):
+            ask(model, limit)
+        sent = [(request.body["top_p"], request.body["max_tokens"]) for request in server.requests]
+    assert sent == [(0.5, 5), (0.5, 5), (0.5, 3)]
+
+
 def test_what_utf_8_cannot_hold_is_sent_as_a_question_mark() -> None:
     with ScriptedModelServer(["\ud83d, an emoji cut in two", "ok"]) as server:
         model = model_at(server)
