@@ -6,17 +6,18 @@ for a run of our own, and gets a report: JSON with what the cell submitted, answ
 
 from __future__ import annotations
 
-import builtins
 import dataclasses
 import enum
 import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 from rlm_kernel.guest.answering import Answered
-from rlm_kernel.guest.host import HostCallError, call
+from rlm_kernel.guest.host import HostCall, HostCallError, call
+from rlm_kernel.guest.host_functions import as_known, host_function
+from rlm_kernel.guest.offering import Offering
 from rlm_kernel.guest.rlm import load
 
 REPORT_PATH = "/tmp/rlm/report"
@@ -24,45 +25,20 @@ REPORT_PATH = "/tmp/rlm/report"
 
 _REPORT_MAX = 1 << 20
 _SKETCH = 200
-_HIDDEN = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 
 
 class Submitted(BaseException):
     """Ends the cell that called SUBMIT, whatever `except Exception` stands around it."""
 
 
-class HostFunction:
-    """A function of the host, called by its name here."""
-
-    def __init__(
-        self,
-        name: str,
-        signature: str,
-        doc: str,
-        host_call: Callable[[str, dict[str, Any]], Any] = call,
-    ) -> None:
-        self.__name__ = self.__qualname__ = name
-        self.__doc__ = f"{name}{signature}\n\n{doc}".rstrip()
-        self._shown = f"<function {name}{signature} of the host>"
-        self._host_call = host_call
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        arguments = {"args": plain(args), "kwargs": plain(kwargs)}
-        try:
-            return self._host_call(self.__name__, arguments)
-        except HostCallError as error:
-            raise _as_raised(error) from None
-
-    def __repr__(self) -> str:
-        return self._shown
-
-
 class Adapter:
     """The session of another library's agent; `namespace` is where its variables live."""
 
-    def __init__(self, namespace: dict[str, Any]) -> None:
+    def __init__(self, namespace: dict[str, Any], host_call: HostCall = call) -> None:
         self._namespace = namespace
-        self._offered: dict[str, Any] = {}
+        self._host_call = host_call
+        self._offering = Offering(namespace)
+        self._fixed: dict[str, Any] = {}
         self._digests: dict[str, str] = {}
         self._fields: list[str] | None = None
         self._submission: dict[str, Any] | None = None
@@ -83,27 +59,23 @@ class Adapter:
 
         `submits` adds SUBMIT with these fields, `answers` the dict `answer` and SHOW_VARS.
         """
-        for name in [name for name in self._offered if self._is_function(name)]:
-            if self._namespace.get(name) is self._offered.pop(name):
-                del self._namespace[name]
-        for each in functions:
-            name = each["name"]
-            self._offered[name] = HostFunction(name, each["signature"], each["doc"])
+        offered: dict[str, Any] = {each["name"]: self._function(each) for each in functions}
         self._fields = None if fields is None else list(fields)
         if submits:
-            self._offered["SUBMIT"] = self.submit
+            offered["SUBMIT"] = self.submit
         if answers and not self._has_answer:
             self._has_answer = True
-            self._offered["SHOW_VARS"] = self.show_vars
-            self._namespace["answer"] = {"content": "", "ready": False}
-        self._namespace.update(self._offered)
+            self.forget_answer()
+        if self._has_answer:
+            offered["SHOW_VARS"] = self.show_vars
+        self._offering.put(offered)
 
     def assign(self, name: str, path: str, form: str, digest: str, *, fixed: bool = False) -> None:
         """Set a variable to the value in a file, unless it was set to the same before.
 
         One that is `fixed` has this value again before each cell.
         """
-        values = self._offered if fixed else self._namespace
+        values = self._fixed if fixed else self._namespace
         if self._digests.get(name) != digest or name not in values:
             values[name] = load(path, form)
             self._digests[name] = digest
@@ -112,7 +84,7 @@ class Adapter:
 
     def alias(self, name: str, other: str) -> None:
         """Give a fixed variable a second name."""
-        self._offered[name] = self._namespace[name] = self._offered[other]
+        self._fixed[name] = self._namespace[name] = self._fixed[other]
 
     def forget_answer(self) -> None:
         """Begin another question."""
@@ -134,7 +106,7 @@ class Adapter:
 
     def show_vars(self) -> str:
         """The variables of this session with their types."""
-        kinds = {name: type(value).__name__ for name, value in self._variables().items()}
+        kinds = {name: type(value).__name__ for name, value in self._offering.variables().items()}
         kinds.pop("answer", None)
         return f"Available variables: {kinds}" if kinds else "No variables created yet."
 
@@ -146,7 +118,9 @@ class Adapter:
             "submission": self._submission,
             "answer": self._given,
             "value": self._value,
-            "variables": {name: _sketch(value) for name, value in self._variables().items()}
+            "variables": {
+                name: _sketch(value) for name, value in self._offering.variables().items()
+            }
             if self._has_answer
             else {},
         }
@@ -163,7 +137,8 @@ class Adapter:
         """What a cell gives is its own; the functions keep their names."""
         self._in_cell = True
         self._submission = self._given = self._value = None
-        self._namespace.update(self._offered)
+        self._offering.renew()
+        self._namespace.update(self._fixed)
         if self._has_answer:
             answer = self._namespace.get("answer")
             known = answer if isinstance(answer, Mapping) else {"content": ""}
@@ -188,8 +163,12 @@ class Adapter:
         if not isinstance(getattr(result, "error_in_exec", None), Submitted):
             self._submission = None
 
-    def _is_function(self, name: str) -> bool:
-        return isinstance(self._offered[name], HostFunction)
+    def _function(self, described: Mapping[str, str]) -> Callable[..., Any]:
+        def ask(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            arguments = {"args": plain(args), "kwargs": plain(kwargs)}
+            return self._host_call(described["name"], arguments)
+
+        return host_function(described, ask, _as_raised)
 
     def _claim(self) -> str | None:
         """What the variable `answer` holds where it says that it is ready."""
@@ -197,14 +176,6 @@ class Adapter:
         if not isinstance(answer, Mapping) or not answer.get("ready"):
             return None
         return str(answer.get("content", ""))
-
-    def _variables(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in self._namespace.items()
-            if not (name.startswith("_") or name in _HIDDEN or name == "SHOW_VARS")
-            and not isinstance(value, ModuleType | HostFunction)
-        }
 
 
 def install(shell: Any, offer: str) -> None:
@@ -253,13 +224,7 @@ def _simpler(value: Any) -> Any:
 
 def _as_raised(error: HostCallError) -> Exception:
     """The exception of the host as what it was there, where Python has a class of this name."""
-    kind = getattr(builtins, error.ename, None)
-    if isinstance(kind, type) and issubclass(kind, Exception):
-        try:
-            return kind(error.evalue)
-        except TypeError:  # one that takes more than a text
-            pass
-    return RuntimeError(f"{error.ename}: {error.evalue}")
+    return as_known(error, lambda known: known(error.evalue), RuntimeError(str(error)))
 
 
 def _sketch(value: Any) -> str:

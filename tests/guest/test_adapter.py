@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rlm_kernel.guest.adapter import Adapter, HostFunction, Submitted, plain
+from rlm_kernel.guest.adapter import Adapter, Submitted, plain
 from rlm_kernel.guest.answering import ANSWER_TYPE
 from rlm_kernel.guest.host import HostCallError
 
@@ -69,8 +69,10 @@ def test_errors_of_the_host_are_raised_as_what_they_were(
     def call(name: str, args: dict[str, Any]) -> Any:
         raise failure
 
+    namespace: dict[str, Any] = {}
+    Adapter(namespace, call).offer([SEARCH])
     with pytest.raises(type(raised)) as caught:
-        HostFunction("search", "(query)", "", call)("x")
+        namespace["search"]("x")
     assert str(caught.value) == str(raised)
 
 
