@@ -6,25 +6,23 @@ for a run of our own, and gets a report: JSON with what the cell submitted, answ
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 from rlm_kernel.guest.answering import Answered
 from rlm_kernel.guest.host import HostCall, HostCallError, call
 from rlm_kernel.guest.host_functions import as_known, host_function
 from rlm_kernel.guest.offering import Offering
+from rlm_kernel.guest.plain_data import plain
 from rlm_kernel.guest.rlm import load
+from rlm_kernel.guest.sketches import short_repr
 
 REPORT_PATH = "/tmp/rlm/report"
 """Where a report is that is too long for a message; the report says so in its place."""
 
 _REPORT_MAX = 1 << 20
-_SKETCH = 200
 
 
 class Submitted(BaseException):
@@ -119,7 +117,7 @@ class Adapter:
             "answer": self._given,
             "value": self._value,
             "variables": {
-                name: _sketch(value) for name, value in self._offering.variables().items()
+                name: short_repr(value) for name, value in self._offering.variables().items()
             }
             if self._has_answer
             else {},
@@ -192,51 +190,9 @@ def install(shell: Any, offer: str) -> None:
     adapter.offer(**json.loads(offer))
 
 
-def plain(value: Any) -> Any:
-    """What JSON can hold of a value: structures as such, and of all else a text that shows it."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {
-            key if isinstance(key, str) else str(key): plain(item) for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, Set):
-        items = [plain(item) for item in value]
-        return sorted(items, key=lambda item: (str(type(item)), str(item)))
-    return plain(simpler) if (simpler := _simpler(value)) is not value else repr(value)
-
-
-def _simpler(value: Any) -> Any:
-    """An enum, a dataclass, a pydantic model, a date or an array of numbers as plainer data."""
-    if isinstance(value, type):
-        return value
-    if isinstance(value, enum.Enum):
-        return value.value
-    if dataclasses.is_dataclass(value):
-        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    for method in ("model_dump", "isoformat", "tolist"):
-        if callable(convert := getattr(value, method, None)):
-            return convert()
-    return value
-
-
 def _as_raised(error: HostCallError) -> Exception:
     """The exception of the host as what it was there, where Python has a class of this name."""
     return as_known(error, lambda known: known(error.evalue), RuntimeError(str(error)))
-
-
-def _sketch(value: Any) -> str:
-    if isinstance(value, FunctionType | type):
-        return f"<{type(value).__name__} {value.__name__}>"
-    if isinstance(value, str | bytes | list | tuple | dict | set) and len(value) > _SKETCH:
-        return f"<{type(value).__name__} of length {len(value)}>"
-    try:
-        text = repr(value)
-    except Exception:
-        return f"<{type(value).__name__}>"
-    return text if len(text) <= _SKETCH else f"{text[:_SKETCH]}..."
 
 
 def _show_nothing(shell: Any, kind: type, error: BaseException, trace: Any, **_: Any) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
-import json
-from collections.abc import Callable, Mapping
-from numbers import Number
+from collections.abc import Mapping
 from typing import Any
+
+from rlm_kernel.guest.plain_data import as_json
 
 ANSWER_TYPE = "application/vnd.rlm-kernel.answer+json"
 
@@ -22,7 +22,7 @@ class Answered:
     def __init__(self, text: str | None, source: str = "", value: Any = "") -> None:
         self._state = {"answered": text is not None, "text": text, "source": source}
         if not isinstance(value, str):
-            self._state |= _as_json(value)
+            self._state |= _crossing(value)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -157,39 +157,11 @@ def _claimed(claim: Mapping[str, Any] | None) -> Any:
     return "" if content is None else content
 
 
-def _as_json(value: Any) -> dict[str, str]:
+def _crossing(value: Any) -> dict[str, str]:
     try:
-        return {"json": json.dumps(value, default=_plain)}
+        return {"json": as_json(value)}
     except (TypeError, ValueError, RecursionError) as error:
         return {"problem": str(error) or type(error).__name__}
-
-
-_MADE_PLAIN: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("model_dump", lambda value: value.model_dump(mode="json")),  # of pydantic's models
-    ("tolist", lambda value: value.tolist()),  # of numpy's scalars and arrays
-    ("isoformat", lambda value: value.isoformat()),  # of dates and times
-    ("__dataclass_fields__", lambda value: {name: getattr(value, name) for name in _fields(value)}),
-)
-
-
-def _fields(value: Any) -> list[str]:
-    return list(value.__dataclass_fields__)
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has in the place of a value that it does not have."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset):
-        return list(value)
-    if isinstance(value, bytes | bytearray):
-        return value.decode()
-    for name, made in _MADE_PLAIN:
-        if hasattr(value, name) and not isinstance(value, type):
-            return made(value)
-    if isinstance(value, Number):  # Decimal and Fraction
-        return str(value)
-    raise TypeError(f"a value of type {type(value).__name__} is not plain data")
 
 
 def _is_true(flag: Any) -> bool:
