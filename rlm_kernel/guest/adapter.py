@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rlm_kernel.guest.answer_variable import REFUSED, AnswerVariable, claimed, failures_told
 from rlm_kernel.guest.answering import Answered
 from rlm_kernel.guest.host import HostCall, HostCallError, call
 from rlm_kernel.guest.host_functions import as_known, host_function
@@ -36,6 +38,7 @@ class Adapter:
         self._namespace = namespace
         self._host_call = host_call
         self._offering = Offering(namespace)
+        self._answer = AnswerVariable(namespace)
         self._fixed: dict[str, Any] = {}
         self._digests: dict[str, str] = {}
         self._fields: list[str] | None = None
@@ -87,7 +90,7 @@ class Adapter:
     def forget_answer(self) -> None:
         """Begin another question."""
         self._given = None
-        self._namespace["answer"] = {"content": "", "ready": False}
+        self._answer.begin()
 
     # What the model calls ---------------------------------------------------------------------
 
@@ -138,9 +141,7 @@ class Adapter:
         self._offering.renew()
         self._namespace.update(self._fixed)
         if self._has_answer:
-            answer = self._namespace.get("answer")
-            known = answer if isinstance(answer, Mapping) else {"content": ""}
-            self._namespace["answer"] = {**known, "ready": False}
+            self._answer.restore()
 
     def after_cell(self, result: Any) -> None:
         """A cell that raised gives no answer.
@@ -151,15 +152,25 @@ class Adapter:
         if not self._in_cell:
             return
         self._in_cell = False
-        claim = self._claim() if self._has_answer else None
-        if result is not None and result.success:
-            self._given = claim
-            # Where there are fields, a loop reads what was shown: the value is in that.
-            self._value = plain(result.result) if self._fields is None else None
-        elif claim is not None:
-            print("The answer was refused, because the cell raised an exception.")
+        succeeded = result is not None and result.success
         if not isinstance(getattr(result, "error_in_exec", None), Submitted):
             self._submission = None
+        if self._has_answer:
+            with failures_told():
+                self._given = self._answer_of(succeeded)
+        # Where there are fields, a loop reads what was shown: the value is in that.
+        if succeeded and self._fields is None:
+            with suppress(Exception):  # the value's own code; the loop reads what was shown
+                self._value = plain(result.result)
+
+    def _answer_of(self, succeeded: bool) -> str | None:
+        claim = self._answer.claim()
+        if claim is None:
+            return None
+        if not succeeded:
+            print(REFUSED)
+            return None
+        return str(claimed(claim))
 
     def _function(self, described: Mapping[str, str]) -> Callable[..., Any]:
         def ask(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -167,13 +178,6 @@ class Adapter:
             return self._host_call(described["name"], arguments)
 
         return host_function(described, ask, _as_raised)
-
-    def _claim(self) -> str | None:
-        """What the variable `answer` holds where it says that it is ready."""
-        answer = self._namespace.get("answer")
-        if not isinstance(answer, Mapping) or not answer.get("ready"):
-            return None
-        return str(answer.get("content", ""))
 
 
 def install(shell: Any, offer: str) -> None:

@@ -7,6 +7,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
+from rlm_kernel.guest.answer_variable import REFUSED, AnswerVariable, claimed, failures_told
 from rlm_kernel.guest.plain_data import as_json
 
 ANSWER_TYPE = "application/vnd.rlm-kernel.answer+json"
@@ -38,6 +39,7 @@ class Answering:
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._namespace = namespace
+        self._answer = AnswerVariable(namespace)
         self._given: tuple[str, Any] | None = None
 
     def final(self, value: Any) -> None:
@@ -71,7 +73,7 @@ class Answering:
             source, value = self._given
             content = _content(value)
             return Answered(str(content), source, content)
-        content = _claimed(self._claim())
+        content = claimed(self._answer.claim())
         return Answered(str(content) or None, "answer", content)
 
     def text_final(self, argument: str) -> None:
@@ -94,23 +96,18 @@ class Answering:
     def before_cell(self, *_: Any) -> None:
         """An answer belongs to the cell that gives it."""
         self._given = None
-        answer = self._claim()
-        if answer is not None:
-            self._namespace["answer"] = {**answer, "ready": False}
+        self._answer.withdraw()
 
     def after_cell(self, result: Any) -> None:
         """A cell that raised gives no answer, and neither does what is empty or no text."""
-        try:
-            self._comment(result)
-        except Exception as error:  # the value's own code, or an int of thousands of digits
-            reason = f"{type(error).__name__}: {error}"
-            print(f"There is no answer yet: str() of it failed with {reason}")
+        with failures_told():
+            self._comment(result is not None and result.success)
 
-    def _comment(self, result: Any) -> None:
-        claim = self._claim()
-        if not result.success and (claim is not None or self._given is not None):
-            print("The answer was refused, because the cell raised an exception.")
-        elif claim is not None and self._given is None and not str(_claimed(claim)):
+    def _comment(self, succeeded: bool) -> None:
+        claim = self._answer.claim()
+        if not succeeded and (claim is not None or self._given is not None):
+            print(REFUSED)
+        elif claim is not None and self._given is None and not str(claimed(claim)):
             print("There is no answer yet: answer['ready'] is set, but answer['content'] is empty.")
         elif self._given is not None:
             str(_content(self._given[1]))
@@ -133,12 +130,6 @@ class Answering:
         """The variables of the model."""
         return self._namespace
 
-    def _claim(self) -> Mapping[str, Any] | None:
-        """The variable `answer` where it says that it is ready."""
-        answer = self._namespace.get("answer")
-        is_claim = isinstance(answer, Mapping) and _is_true(answer.get("ready"))
-        return answer if is_claim else None
-
     def _variable(self, name: str) -> Any:
         if name not in self._namespace:
             known = ", ".join(self._known()) or "none"
@@ -149,28 +140,14 @@ class Answering:
 def _content(value: Any) -> Any:
     """The answer that a value is, which may be the variable `answer` itself."""
     is_claim = isinstance(value, Mapping) and value.keys() == {"content", "ready"}
-    return _claimed(value) if is_claim else value
-
-
-def _claimed(claim: Mapping[str, Any] | None) -> Any:
-    content = None if claim is None else claim.get("content")
-    return "" if content is None else content
+    return claimed(value) if is_claim else value
 
 
 def _crossing(value: Any) -> dict[str, str]:
     try:
         return {"json": as_json(value)}
-    except (TypeError, ValueError, RecursionError) as error:
+    except Exception as error:  # it is no data, or its own code fails
         return {"problem": str(error) or type(error).__name__}
-
-
-def _is_true(flag: Any) -> bool:
-    if isinstance(flag, str):
-        return flag.strip().lower() in ("true", "yes", "1")
-    try:
-        return bool(flag)
-    except Exception:  # the value's own code: of an array of several, for instance
-        return False
 
 
 def _keywords(argument: str) -> dict[str, str] | None:

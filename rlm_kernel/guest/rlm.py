@@ -56,7 +56,7 @@ class Functions(Answering):
             self._queries.recursion = recursion
             offered |= self._queries.offered
         self._offering.put(offered | tool_functions(tools, self._host_call))
-        self._namespace["answer"] = {"content": "", "ready": False}
+        self._answer.begin()
 
     def withdraw(self) -> None:
         """Take back what was offered, but for names that have other values now."""
