@@ -115,15 +115,12 @@ class Adapter:
 
     def answered(self) -> Answered:
         """The report on the last cell."""
+        variables = self._offering.variables() if self._has_answer else {}
         report = {
             "submission": self._submission,
             "answer": self._given,
             "value": self._value,
-            "variables": {
-                name: short_repr(value) for name, value in self._offering.variables().items()
-            }
-            if self._has_answer
-            else {},
+            "variables": {name: short_repr(value) for name, value in variables.items()},
         }
         text = json.dumps(report)
         if len(text) > _REPORT_MAX:

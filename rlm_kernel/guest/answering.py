@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 from collections.abc import Mapping
 from typing import Any
 
 from rlm_kernel.guest.answer_variable import REFUSED, AnswerVariable, claimed, failures_told
+from rlm_kernel.guest.argument_text import keywords_of, literal, names_of, unquoted
 from rlm_kernel.guest.plain_data import as_json
 
 ANSWER_TYPE = "application/vnd.rlm-kernel.answer+json"
@@ -87,7 +87,7 @@ class Answering:
 
     def text_submit(self, argument: str) -> None:
         """Take `SUBMIT(argument)` that the model wrote outside of any code; see `text_final`."""
-        fields = _keywords(argument)
+        fields = keywords_of(argument)
         if fields is None:
             self.text_final(argument)
         else:
@@ -114,17 +114,17 @@ class Answering:
 
     def _meant(self, text: str) -> tuple[Any, bool]:
         """What the text of an argument means, and whether that was computed."""
-        names = _names(text)
+        names = names_of(text)
         known = names <= self._namespace.keys() | vars(builtins).keys()
         if known and names & self._known().keys():
             value = eval(text.strip(), self._namespace)
             if not callable(value):
                 return value, True
-        return _unquoted(text), False
+        return unquoted(text), False
 
     def _field(self, text: str) -> Any:
         value, computed = self._meant(text)
-        return value if computed else _literal(text)
+        return value if computed else literal(text)
 
     def _known(self) -> Mapping[str, Any]:
         """The variables of the model."""
@@ -148,46 +148,3 @@ def _crossing(value: Any) -> dict[str, str]:
         return {"json": as_json(value)}
     except Exception as error:  # it is no data, or its own code fails
         return {"problem": str(error) or type(error).__name__}
-
-
-def _keywords(argument: str) -> dict[str, str] | None:
-    """The text of each keyword argument, where there are nothing but such."""
-    call = _expression(f"f({argument}\n)")
-    if not isinstance(call, ast.Call) or call.args or not call.keywords:
-        return None
-    if any(keyword.arg is None for keyword in call.keywords):
-        return None
-    return {str(keyword.arg): ast.unparse(keyword.value) for keyword in call.keywords}
-
-
-def _names(text: str) -> set[str]:
-    """The names that `text` needs where it is a Python expression; none where it is not."""
-    expression = _expression(text.strip())
-    nodes = [] if expression is None else list(ast.walk(expression))
-    used = {node.id for node in nodes if isinstance(node, ast.Name)}
-    bound = {node.id for node in nodes if isinstance(node, ast.Name) and _binds(node)}
-    return used - bound
-
-
-def _expression(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _binds(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Store)
-
-
-def _unquoted(text: str) -> str:
-    value = _literal(text)
-    return value if isinstance(value, str) else text
-
-
-def _literal(text: str) -> Any:
-    """The value of a literal; all else is text."""
-    try:
-        return ast.literal_eval(text.strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return text
