@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rlm_kernel.agent.blocking import run_blocking
 from rlm_kernel.agent.managers import ClaimOptions, Cluster, Managers, Seat, managers_at
+from rlm_kernel.agent.session.hosted_session import HostedSession
 from rlm_kernel.agent.session.session import ManagedSession
 from rlm_kernel.agent.shown import ShownText
 from rlm_kernel.errors import SessionExpired, SessionNotFound
@@ -80,7 +81,7 @@ class SidecarREPLFactory:
 
 
 async def _open(seat: Seat) -> ManagedSession:
-    return await ManagedSession.open(seat.client, seat.leave)
+    return await ManagedSession.open(HostedSession(seat.client), seat.leave)
 
 
 class SidecarREPLEnv:

@@ -13,7 +13,8 @@ from typing import Any, Self
 from rlm_kernel.agent.environment import HostCallFailedError
 from rlm_kernel.agent.threads import in_thread
 from rlm_kernel.errors import ConfigurationError
-from rlm_kernel.guest.rlm import OWN_NAMES, Functions
+from rlm_kernel.guest.offering import OWN_NAMES
+from rlm_kernel.guest.rlm import Functions
 from rlm_kernel.guest.values import pack, unpack
 
 ToolFunction = Callable[..., Any]

@@ -6,63 +6,40 @@ for a run of our own, and gets a report: JSON with what the cell submitted, answ
 
 from __future__ import annotations
 
-import builtins
-import dataclasses
-import enum
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any
 
+from rlm_kernel.guest.answer_variable import REFUSED, AnswerVariable, claimed, failures_told
 from rlm_kernel.guest.answering import Answered
-from rlm_kernel.guest.host import HostCallError, call
+from rlm_kernel.guest.host import HostCall, HostCallError, call
+from rlm_kernel.guest.host_functions import as_known, host_function
+from rlm_kernel.guest.offering import Offering
+from rlm_kernel.guest.plain_data import plain
 from rlm_kernel.guest.rlm import load
+from rlm_kernel.guest.sketches import short_repr
 
 REPORT_PATH = "/tmp/rlm/report"
 """Where a report is that is too long for a message; the report says so in its place."""
 
 _REPORT_MAX = 1 << 20
-_SKETCH = 200
-_HIDDEN = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 
 
 class Submitted(BaseException):
     """Ends the cell that called SUBMIT, whatever `except Exception` stands around it."""
 
 
-class HostFunction:
-    """A function of the host, called by its name here."""
-
-    def __init__(
-        self,
-        name: str,
-        signature: str,
-        doc: str,
-        host_call: Callable[[str, dict[str, Any]], Any] = call,
-    ) -> None:
-        self.__name__ = self.__qualname__ = name
-        self.__doc__ = f"{name}{signature}\n\n{doc}".rstrip()
-        self._shown = f"<function {name}{signature} of the host>"
-        self._host_call = host_call
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        arguments = {"args": plain(args), "kwargs": plain(kwargs)}
-        try:
-            return self._host_call(self.__name__, arguments)
-        except HostCallError as error:
-            raise _as_raised(error) from None
-
-    def __repr__(self) -> str:
-        return self._shown
-
-
 class Adapter:
     """The session of another library's agent; `namespace` is where its variables live."""
 
-    def __init__(self, namespace: dict[str, Any]) -> None:
+    def __init__(self, namespace: dict[str, Any], host_call: HostCall = call) -> None:
         self._namespace = namespace
-        self._offered: dict[str, Any] = {}
+        self._host_call = host_call
+        self._offering = Offering(namespace)
+        self._answer = AnswerVariable(namespace)
+        self._fixed: dict[str, Any] = {}
         self._digests: dict[str, str] = {}
         self._fields: list[str] | None = None
         self._submission: dict[str, Any] | None = None
@@ -83,27 +60,23 @@ class Adapter:
 
         `submits` adds SUBMIT with these fields, `answers` the dict `answer` and SHOW_VARS.
         """
-        for name in [name for name in self._offered if self._is_function(name)]:
-            if self._namespace.get(name) is self._offered.pop(name):
-                del self._namespace[name]
-        for each in functions:
-            name = each["name"]
-            self._offered[name] = HostFunction(name, each["signature"], each["doc"])
+        offered: dict[str, Any] = {each["name"]: self._function(each) for each in functions}
         self._fields = None if fields is None else list(fields)
         if submits:
-            self._offered["SUBMIT"] = self.submit
+            offered["SUBMIT"] = self.submit
         if answers and not self._has_answer:
             self._has_answer = True
-            self._offered["SHOW_VARS"] = self.show_vars
-            self._namespace["answer"] = {"content": "", "ready": False}
-        self._namespace.update(self._offered)
+            self.forget_answer()
+        if self._has_answer:
+            offered["SHOW_VARS"] = self.show_vars
+        self._offering.put(offered)
 
     def assign(self, name: str, path: str, form: str, digest: str, *, fixed: bool = False) -> None:
         """Set a variable to the value in a file, unless it was set to the same before.
 
         One that is `fixed` has this value again before each cell.
         """
-        values = self._offered if fixed else self._namespace
+        values = self._fixed if fixed else self._namespace
         if self._digests.get(name) != digest or name not in values:
             values[name] = load(path, form)
             self._digests[name] = digest
@@ -112,12 +85,12 @@ class Adapter:
 
     def alias(self, name: str, other: str) -> None:
         """Give a fixed variable a second name."""
-        self._offered[name] = self._namespace[name] = self._offered[other]
+        self._fixed[name] = self._namespace[name] = self._fixed[other]
 
     def forget_answer(self) -> None:
         """Begin another question."""
         self._given = None
-        self._namespace["answer"] = {"content": "", "ready": False}
+        self._answer.begin()
 
     # What the model calls ---------------------------------------------------------------------
 
@@ -134,7 +107,7 @@ class Adapter:
 
     def show_vars(self) -> str:
         """The variables of this session with their types."""
-        kinds = {name: type(value).__name__ for name, value in self._variables().items()}
+        kinds = {name: type(value).__name__ for name, value in self._offering.variables().items()}
         kinds.pop("answer", None)
         return f"Available variables: {kinds}" if kinds else "No variables created yet."
 
@@ -142,13 +115,12 @@ class Adapter:
 
     def answered(self) -> Answered:
         """The report on the last cell."""
+        variables = self._offering.variables() if self._has_answer else {}
         report = {
             "submission": self._submission,
             "answer": self._given,
             "value": self._value,
-            "variables": {name: _sketch(value) for name, value in self._variables().items()}
-            if self._has_answer
-            else {},
+            "variables": {name: short_repr(value) for name, value in variables.items()},
         }
         text = json.dumps(report)
         if len(text) > _REPORT_MAX:
@@ -163,11 +135,10 @@ class Adapter:
         """What a cell gives is its own; the functions keep their names."""
         self._in_cell = True
         self._submission = self._given = self._value = None
-        self._namespace.update(self._offered)
+        self._offering.renew()
+        self._namespace.update(self._fixed)
         if self._has_answer:
-            answer = self._namespace.get("answer")
-            known = answer if isinstance(answer, Mapping) else {"content": ""}
-            self._namespace["answer"] = {**known, "ready": False}
+            self._answer.restore()
 
     def after_cell(self, result: Any) -> None:
         """A cell that raised gives no answer.
@@ -178,33 +149,32 @@ class Adapter:
         if not self._in_cell:
             return
         self._in_cell = False
-        claim = self._claim() if self._has_answer else None
-        if result is not None and result.success:
-            self._given = claim
-            # Where there are fields, a loop reads what was shown: the value is in that.
-            self._value = plain(result.result) if self._fields is None else None
-        elif claim is not None:
-            print("The answer was refused, because the cell raised an exception.")
+        succeeded = result is not None and result.success
         if not isinstance(getattr(result, "error_in_exec", None), Submitted):
             self._submission = None
+        if self._has_answer:
+            with failures_told():
+                self._given = self._answer_of(succeeded)
+        # Where there are fields, a loop reads what was shown: the value is in that.
+        if succeeded and self._fields is None:
+            with suppress(Exception):  # the value's own code; the loop reads what was shown
+                self._value = plain(result.result)
 
-    def _is_function(self, name: str) -> bool:
-        return isinstance(self._offered[name], HostFunction)
-
-    def _claim(self) -> str | None:
-        """What the variable `answer` holds where it says that it is ready."""
-        answer = self._namespace.get("answer")
-        if not isinstance(answer, Mapping) or not answer.get("ready"):
+    def _answer_of(self, succeeded: bool) -> str | None:
+        claim = self._answer.claim()
+        if claim is None:
             return None
-        return str(answer.get("content", ""))
+        if not succeeded:
+            print(REFUSED)
+            return None
+        return str(claimed(claim))
 
-    def _variables(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in self._namespace.items()
-            if not (name.startswith("_") or name in _HIDDEN or name == "SHOW_VARS")
-            and not isinstance(value, ModuleType | HostFunction)
-        }
+    def _function(self, described: Mapping[str, str]) -> Callable[..., Any]:
+        def ask(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            arguments = {"args": plain(args), "kwargs": plain(kwargs)}
+            return self._host_call(described["name"], arguments)
+
+        return host_function(described, ask, _as_raised)
 
 
 def install(shell: Any, offer: str) -> None:
@@ -221,57 +191,9 @@ def install(shell: Any, offer: str) -> None:
     adapter.offer(**json.loads(offer))
 
 
-def plain(value: Any) -> Any:
-    """What JSON can hold of a value: structures as such, and of all else a text that shows it."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {
-            key if isinstance(key, str) else str(key): plain(item) for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, Set):
-        items = [plain(item) for item in value]
-        return sorted(items, key=lambda item: (str(type(item)), str(item)))
-    return plain(simpler) if (simpler := _simpler(value)) is not value else repr(value)
-
-
-def _simpler(value: Any) -> Any:
-    """An enum, a dataclass, a pydantic model, a date or an array of numbers as plainer data."""
-    if isinstance(value, type):
-        return value
-    if isinstance(value, enum.Enum):
-        return value.value
-    if dataclasses.is_dataclass(value):
-        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    for method in ("model_dump", "isoformat", "tolist"):
-        if callable(convert := getattr(value, method, None)):
-            return convert()
-    return value
-
-
 def _as_raised(error: HostCallError) -> Exception:
     """The exception of the host as what it was there, where Python has a class of this name."""
-    kind = getattr(builtins, error.ename, None)
-    if isinstance(kind, type) and issubclass(kind, Exception):
-        try:
-            return kind(error.evalue)
-        except TypeError:  # one that takes more than a text
-            pass
-    return RuntimeError(f"{error.ename}: {error.evalue}")
-
-
-def _sketch(value: Any) -> str:
-    if isinstance(value, FunctionType | type):
-        return f"<{type(value).__name__} {value.__name__}>"
-    if isinstance(value, str | bytes | list | tuple | dict | set) and len(value) > _SKETCH:
-        return f"<{type(value).__name__} of length {len(value)}>"
-    try:
-        text = repr(value)
-    except Exception:
-        return f"<{type(value).__name__}>"
-    return text if len(text) <= _SKETCH else f"{text[:_SKETCH]}..."
+    return as_known(error, lambda known: known(error.evalue), RuntimeError(str(error)))
 
 
 def _show_nothing(shell: Any, kind: type, error: BaseException, trace: Any, **_: Any) -> None:

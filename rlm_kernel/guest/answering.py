@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
-import json
-from collections.abc import Callable, Mapping
-from numbers import Number
+from collections.abc import Mapping
 from typing import Any
+
+from rlm_kernel.guest.answer_variable import REFUSED, AnswerVariable, claimed, failures_told
+from rlm_kernel.guest.argument_text import keywords_of, literal, names_of, unquoted
+from rlm_kernel.guest.plain_data import as_json
 
 ANSWER_TYPE = "application/vnd.rlm-kernel.answer+json"
 
@@ -22,7 +23,7 @@ class Answered:
     def __init__(self, text: str | None, source: str = "", value: Any = "") -> None:
         self._state = {"answered": text is not None, "text": text, "source": source}
         if not isinstance(value, str):
-            self._state |= _as_json(value)
+            self._state |= _crossing(value)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -38,6 +39,7 @@ class Answering:
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._namespace = namespace
+        self._answer = AnswerVariable(namespace)
         self._given: tuple[str, Any] | None = None
 
     def final(self, value: Any) -> None:
@@ -71,7 +73,7 @@ class Answering:
             source, value = self._given
             content = _content(value)
             return Answered(str(content), source, content)
-        content = _claimed(self._claim())
+        content = claimed(self._answer.claim())
         return Answered(str(content) or None, "answer", content)
 
     def text_final(self, argument: str) -> None:
@@ -85,7 +87,7 @@ class Answering:
 
     def text_submit(self, argument: str) -> None:
         """Take `SUBMIT(argument)` that the model wrote outside of any code; see `text_final`."""
-        fields = _keywords(argument)
+        fields = keywords_of(argument)
         if fields is None:
             self.text_final(argument)
         else:
@@ -94,50 +96,39 @@ class Answering:
     def before_cell(self, *_: Any) -> None:
         """An answer belongs to the cell that gives it."""
         self._given = None
-        answer = self._claim()
-        if answer is not None:
-            self._namespace["answer"] = {**answer, "ready": False}
+        self._answer.withdraw()
 
     def after_cell(self, result: Any) -> None:
         """A cell that raised gives no answer, and neither does what is empty or no text."""
-        try:
-            self._comment(result)
-        except Exception as error:  # the value's own code, or an int of thousands of digits
-            reason = f"{type(error).__name__}: {error}"
-            print(f"There is no answer yet: str() of it failed with {reason}")
+        with failures_told():
+            self._comment(result is not None and result.success)
 
-    def _comment(self, result: Any) -> None:
-        claim = self._claim()
-        if not result.success and (claim is not None or self._given is not None):
-            print("The answer was refused, because the cell raised an exception.")
-        elif claim is not None and self._given is None and not str(_claimed(claim)):
+    def _comment(self, succeeded: bool) -> None:
+        claim = self._answer.claim()
+        if not succeeded and (claim is not None or self._given is not None):
+            print(REFUSED)
+        elif claim is not None and self._given is None and not str(claimed(claim)):
             print("There is no answer yet: answer['ready'] is set, but answer['content'] is empty.")
         elif self._given is not None:
             str(_content(self._given[1]))
 
     def _meant(self, text: str) -> tuple[Any, bool]:
         """What the text of an argument means, and whether that was computed."""
-        names = _names(text)
+        names = names_of(text)
         known = names <= self._namespace.keys() | vars(builtins).keys()
         if known and names & self._known().keys():
             value = eval(text.strip(), self._namespace)
             if not callable(value):
                 return value, True
-        return _unquoted(text), False
+        return unquoted(text), False
 
     def _field(self, text: str) -> Any:
         value, computed = self._meant(text)
-        return value if computed else _literal(text)
+        return value if computed else literal(text)
 
     def _known(self) -> Mapping[str, Any]:
         """The variables of the model."""
         return self._namespace
-
-    def _claim(self) -> Mapping[str, Any] | None:
-        """The variable `answer` where it says that it is ready."""
-        answer = self._namespace.get("answer")
-        is_claim = isinstance(answer, Mapping) and _is_true(answer.get("ready"))
-        return answer if is_claim else None
 
     def _variable(self, name: str) -> Any:
         if name not in self._namespace:
@@ -149,96 +140,11 @@ class Answering:
 def _content(value: Any) -> Any:
     """The answer that a value is, which may be the variable `answer` itself."""
     is_claim = isinstance(value, Mapping) and value.keys() == {"content", "ready"}
-    return _claimed(value) if is_claim else value
+    return claimed(value) if is_claim else value
 
 
-def _claimed(claim: Mapping[str, Any] | None) -> Any:
-    content = None if claim is None else claim.get("content")
-    return "" if content is None else content
-
-
-def _as_json(value: Any) -> dict[str, str]:
+def _crossing(value: Any) -> dict[str, str]:
     try:
-        return {"json": json.dumps(value, default=_plain)}
-    except (TypeError, ValueError, RecursionError) as error:
+        return {"json": as_json(value)}
+    except Exception as error:  # it is no data, or its own code fails
         return {"problem": str(error) or type(error).__name__}
-
-
-_MADE_PLAIN: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("model_dump", lambda value: value.model_dump(mode="json")),  # of pydantic's models
-    ("tolist", lambda value: value.tolist()),  # of numpy's scalars and arrays
-    ("isoformat", lambda value: value.isoformat()),  # of dates and times
-    ("__dataclass_fields__", lambda value: {name: getattr(value, name) for name in _fields(value)}),
-)
-
-
-def _fields(value: Any) -> list[str]:
-    return list(value.__dataclass_fields__)
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has in the place of a value that it does not have."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset):
-        return list(value)
-    if isinstance(value, bytes | bytearray):
-        return value.decode()
-    for name, made in _MADE_PLAIN:
-        if hasattr(value, name) and not isinstance(value, type):
-            return made(value)
-    if isinstance(value, Number):  # Decimal and Fraction
-        return str(value)
-    raise TypeError(f"a value of type {type(value).__name__} is not plain data")
-
-
-def _is_true(flag: Any) -> bool:
-    if isinstance(flag, str):
-        return flag.strip().lower() in ("true", "yes", "1")
-    try:
-        return bool(flag)
-    except Exception:  # the value's own code: of an array of several, for instance
-        return False
-
-
-def _keywords(argument: str) -> dict[str, str] | None:
-    """The text of each keyword argument, where there are nothing but such."""
-    call = _expression(f"f({argument}\n)")
-    if not isinstance(call, ast.Call) or call.args or not call.keywords:
-        return None
-    if any(keyword.arg is None for keyword in call.keywords):
-        return None
-    return {str(keyword.arg): ast.unparse(keyword.value) for keyword in call.keywords}
-
-
-def _names(text: str) -> set[str]:
-    """The names that `text` needs where it is a Python expression; none where it is not."""
-    expression = _expression(text.strip())
-    nodes = [] if expression is None else list(ast.walk(expression))
-    used = {node.id for node in nodes if isinstance(node, ast.Name)}
-    bound = {node.id for node in nodes if isinstance(node, ast.Name) and _binds(node)}
-    return used - bound
-
-
-def _expression(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _binds(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Store)
-
-
-def _unquoted(text: str) -> str:
-    value = _literal(text)
-    return value if isinstance(value, str) else text
-
-
-def _literal(text: str) -> Any:
-    """The value of a literal; all else is text."""
-    try:
-        return ast.literal_eval(text.strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return text

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from rlm_kernel.guest.asking import Asker
 from rlm_kernel.guest.gathering import Gathering
+
+HostCall = Callable[[str, dict[str, Any]], Any]
+"""What calls a function of the host by its name, as `call` does."""
 
 PROMPT_PREVIEW = 2000
 

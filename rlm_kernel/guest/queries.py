@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rlm_kernel.guest.events import current_request
-from rlm_kernel.guest.host import HostCallError, value_of
+from rlm_kernel.guest.host import HostCall, HostCallError, value_of
 from rlm_kernel.guest.sketches import sketch
 from rlm_kernel.guest.values import pack
 
@@ -22,7 +22,6 @@ CALL_MAX = 100_000
 than a call can hold."""
 
 Arguments = dict[str, Any]
-HostCall = Callable[[str, Arguments], Any]
 AwaitableHostCall = Callable[[str, Arguments], Awaitable[Any]]
 
 

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rlm_kernel.guest.answering import Answering
 from rlm_kernel.guest.documents import Documents
-from rlm_kernel.guest.host import acall, call
+from rlm_kernel.guest.host import HostCall, acall, call
+from rlm_kernel.guest.offering import Offering
 from rlm_kernel.guest.queries import Queries
 from rlm_kernel.guest.sketches import sketch
 from rlm_kernel.guest.tools import tool_functions
 from rlm_kernel.guest.values import unpack_json
-
-OWN_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
-"""IPython's."""
 
 _installed: list[Functions] = []
 _hooks: dict[str, Callable[[Any], None]] = {}
@@ -40,13 +37,11 @@ class TextTable(str):
 class Functions(Answering):
     """The functions the model may call; `namespace` is where its variables live."""
 
-    def __init__(
-        self, namespace: dict[str, Any], host_call: Callable[[str, dict[str, Any]], Any]
-    ) -> None:
+    def __init__(self, namespace: dict[str, Any], host_call: HostCall) -> None:
         super().__init__(namespace)
         self._host_call = host_call
         self._queries = Queries(namespace, host_call, acall)
-        self._offered: dict[str, Any] = {}
+        self._offering = Offering(namespace)
 
     def offer(
         self, *, sub_calls: bool, recursion: bool, tools: Sequence[Mapping[str, str]] = ()
@@ -56,19 +51,16 @@ class Functions(Answering):
         Without `recursion` the functions that start agents ask a model instead.
         """
         names = ["FINAL", "FINAL_VAR", "SUBMIT", "SHOW_VARS"]
-        self._offered = {name: getattr(self, name.lower()) for name in names}
+        offered = {name: getattr(self, name.lower()) for name in names}
         if sub_calls:
             self._queries.recursion = recursion
-            self._offered |= self._queries.offered
-        self._offered |= tool_functions(tools, self._host_call)
-        self._namespace.update(self._offered)
-        self._namespace["answer"] = {"content": "", "ready": False}
+            offered |= self._queries.offered
+        self._offering.put(offered | tool_functions(tools, self._host_call))
+        self._answer.begin()
 
     def withdraw(self) -> None:
         """Take back what was offered, but for names that have other values now."""
-        for name, function in self._offered.items():
-            if self._namespace.get(name) is function:
-                del self._namespace[name]
+        self._offering.withdraw()
 
     def handed(self, key: str) -> Any:
         """What was to be found under `key` in copies of this session; else its `context`."""
@@ -78,24 +70,16 @@ class Functions(Answering):
 
     def show_vars(self) -> TextTable:
         """The variables of this session: name, type and size or value of each."""
-        lines = [f"{name}: {sketch(value)}" for name, value in self._variables().items()]
+        lines = [f"{name}: {sketch(value)}" for name, value in self._known().items()]
         return TextTable("\n".join(lines) or "(no variables)")
 
     def before_cell(self, *_: Any) -> None:
         """An answer belongs to the cell that gives it; the functions keep their names."""
-        self._namespace.update(self._offered)
+        self._offering.renew()
         super().before_cell()
 
     def _known(self) -> Mapping[str, Any]:
-        return self._variables()
-
-    def _variables(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in self._namespace.items()
-            if not (name.startswith("_") or name in OWN_NAMES or name in self._offered)
-            and not isinstance(value, ModuleType)
-        }
+        return self._offering.variables()
 
 
 def install(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sized
+from types import FunctionType
 from typing import Any
 
 _SHORT = 60
+_SHORT_REPR = 200
 _SHORT_BITS = 200
 """Python refuses to write out integers of thousands of digits."""
 
@@ -23,6 +25,25 @@ def sketch(value: Any) -> str:
     if isinstance(value, Sized) and not isinstance(value, type):
         return f"{kind} of {_size(value)} items"
     return kind
+
+
+def short_repr(value: Any) -> str:
+    """What Python shows of it where that is short, else its beginning, or type and length."""
+    kind = type(value).__name__
+    if isinstance(value, FunctionType | type):
+        return f"<{kind} {value.__name__}>"
+    if isinstance(value, str | bytes | list | tuple | dict | set) and len(value) > _SHORT_REPR:
+        return f"<{kind} of length {len(value)}>"
+    text = shown(value)
+    return text if len(text) <= _SHORT_REPR else f"{text[:_SHORT_REPR]}..."
+
+
+def shown(value: Any) -> str:
+    """What Python shows of it; its sketch where it shows nothing."""
+    try:
+        return repr(value)
+    except Exception:  # the value's own code, or an integer of thousands of digits
+        return f"<{sketch(value)}>"
 
 
 def _size(value: Sized) -> str:

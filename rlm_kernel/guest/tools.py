@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rlm_kernel.guest.host import HostCallError
+from rlm_kernel.guest.host import HostCall, HostCallError
+from rlm_kernel.guest.host_functions import as_known, host_function
 from rlm_kernel.guest.values import pack, unpack
 
 CALL = "tool"
@@ -29,30 +29,21 @@ class ToolError(Exception):
         return self.evalue if type(self) is not ToolError else f"{self.ename}: {self.evalue}"
 
 
-def tool_functions(
-    tools: Sequence[Mapping[str, str]], host_call: Callable[[str, dict[str, Any]], Any]
-) -> dict[str, Any]:
+def tool_functions(tools: Sequence[Mapping[str, str]], host_call: HostCall) -> dict[str, Any]:
     """What code needs for `tools`, each with its `name`, `signature` and `doc`; by name."""
     if not tools:
         return {}
     return {"ToolError": ToolError} | {tool["name"]: _function(tool, host_call) for tool in tools}
 
 
-def _function(
-    tool: Mapping[str, str], host_call: Callable[[str, dict[str, Any]], Any]
-) -> Callable[..., Any]:
+def _function(tool: Mapping[str, str], host_call: HostCall) -> Callable[..., Any]:
     name = tool["name"]
 
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def ask(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         packed = {"name": name, "args": _packed(args, name), "kwargs": _packed(kwargs, name)}
-        try:
-            return unpack(host_call(CALL, packed))
-        except HostCallError as error:
-            raise _typed(error.ename, error.evalue) from None
+        return unpack(host_call(CALL, packed))
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{name}{tool['signature']}\n\n{tool['doc']}".rstrip()
-    return function
+    return host_function(tool, ask, _typed)
 
 
 def _packed(arguments: tuple[Any, ...] | dict[str, Any], tool: str) -> object:
@@ -61,12 +52,10 @@ def _packed(arguments: tuple[Any, ...] | dict[str, Any], tool: str) -> object:
     return {name: pack(value, f"{name} of {tool}") for name, value in arguments.items()}
 
 
-def _typed(ename: str, evalue: str) -> ToolError:
-    known = getattr(builtins, ename, None)
-    if not (isinstance(known, type) and issubclass(known, Exception)):
-        return ToolError(ename, evalue)
-    try:
-        error: ToolError = type(ename, (ToolError, known), {})(ename, evalue)
-    except TypeError:  # of a class that is made of other arguments
-        return ToolError(ename, evalue)
-    return error
+def _typed(error: HostCallError) -> Exception:
+    told = (error.ename, error.evalue)
+    return as_known(
+        error,
+        lambda known: type(error.ename, (ToolError, known), {})(*told),
+        ToolError(*told),
+    )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 import json
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from rlm_kernel.guest.adapter import Adapter, HostFunction, Submitted, plain
+from rlm_kernel.guest.adapter import Adapter, Submitted
 from rlm_kernel.guest.answering import ANSWER_TYPE
 from rlm_kernel.guest.host import HostCallError
 
@@ -27,31 +24,6 @@ def report(adapter: Adapter) -> dict[str, Any]:
     state = adapter.answered()._repr_mimebundle_()[ANSWER_TYPE]
     told: dict[str, Any] = json.loads(state["text"])
     return told
-
-
-class Colour(enum.Enum):
-    RED = "red"
-
-
-@dataclass
-class Point:
-    x: int
-    when: date
-
-
-@pytest.mark.parametrize(
-    ("value", "as_json"),
-    [
-        ((1, "a", None, 2.5, True), [1, "a", None, 2.5, True]),
-        ({1: {"b"}, "c": frozenset({2})}, {"1": ["b"], "c": [2]}),
-        ([Point(1, date(2026, 1, 2))], [{"x": 1, "when": "2026-01-02"}]),
-        (Colour.RED, "red"),
-        (Point, "<class 'tests.guest.test_adapter.Point'>"),
-        (1j, "1j"),
-    ],
-)
-def test_values_become_what_json_can_hold(value: Any, as_json: Any) -> None:
-    assert plain(value) == as_json
 
 
 @pytest.mark.parametrize(
@@ -69,8 +41,10 @@ def test_errors_of_the_host_are_raised_as_what_they_were(
     def call(name: str, args: dict[str, Any]) -> Any:
         raise failure
 
+    namespace: dict[str, Any] = {}
+    Adapter(namespace, call).offer([SEARCH])
     with pytest.raises(type(raised)) as caught:
-        HostFunction("search", "(query)", "", call)("x")
+        namespace["search"]("x")
     assert str(caught.value) == str(raised)
 
 
@@ -104,6 +78,81 @@ def test_a_cell_that_was_interrupted_has_no_result_and_gives_nothing() -> None:
     namespace["answer"] = {"content": "x", "ready": True}
     adapter.after_cell(None)
     assert report(adapter)["answer"] is None
+
+
+class Unspeakable:
+    """What has neither a text nor a truth value, and whose error has no text either."""
+
+    def __str__(self) -> str:
+        raise Unreadable
+
+    def __bool__(self) -> bool:
+        raise Unreadable
+
+    def tolist(self) -> list[Any]:
+        raise Unreadable
+
+
+class Unreadable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(Unspeakable(), "Unreadable"), ([10**5000], "ValueError: Exceeds the limit")],
+    ids=["object", "int"],
+)
+def test_an_answer_that_cannot_be_made_text_is_none_and_costs_nothing_else(
+    capsys: pytest.CaptureFixture[str], content: object, reason: str
+) -> None:
+    namespace: dict[str, Any] = {}
+    adapter = Adapter(namespace)
+    adapter.offer([], submits=True, answers=True)
+    adapter.before_cell()
+    namespace.update(answer={"content": content, "ready": True}, kept=1)
+    adapter.after_cell(ended(7))
+    said = capsys.readouterr().out
+    assert said.startswith(f"There is no answer yet: str() of it failed with {reason}")
+    told = report(adapter)
+    assert (told["answer"], told["value"], told["submission"]) == (None, 7, None)
+    assert told["variables"]["kept"] == "1"
+
+
+def test_a_refused_answer_that_cannot_be_made_text_is_told_as_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    namespace: dict[str, Any] = {}
+    adapter = Adapter(namespace)
+    adapter.offer([], submits=True, answers=True)
+    adapter.before_cell()
+    namespace["answer"] = {"content": Unspeakable(), "ready": True}
+    with pytest.raises(Submitted) as submitted:
+        adapter.submit(1)
+    adapter.after_cell(ended(error=submitted.value))
+    assert "refused" in capsys.readouterr().out
+    assert report(adapter)["submission"] == {"output": 1}
+
+
+def test_a_claim_whose_ready_is_neither_true_nor_false_is_none() -> None:
+    namespace: dict[str, Any] = {}
+    adapter = Adapter(namespace)
+    adapter.offer([], answers=True)
+    adapter.before_cell()
+    namespace["answer"] = {"content": "x", "ready": Unspeakable()}
+    adapter.after_cell(ended())
+    assert report(adapter)["answer"] is None
+
+
+def test_a_value_that_cannot_be_made_plain_costs_no_answer() -> None:
+    namespace: dict[str, Any] = {}
+    adapter = Adapter(namespace)
+    adapter.offer([], answers=True)
+    adapter.before_cell()
+    namespace["answer"] = {"content": "x", "ready": True}
+    adapter.after_cell(ended(Unspeakable()))
+    told = report(adapter)
+    assert (told["answer"], told["value"]) == ("x", None)
 
 
 def test_variables_are_set_once_and_fixed_ones_before_each_cell(tmp_path: Path) -> None:

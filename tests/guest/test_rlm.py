@@ -109,6 +109,17 @@ def test_a_refused_claim_is_told_in_the_cells_own_output(
     assert bool(said) == bool(output)
 
 
+def test_of_a_cell_that_was_interrupted_an_answer_is_refused_and_nothing_else_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    functions, namespace = furnished()
+    functions.after_cell(None)
+    assert capsys.readouterr().out == ""
+    namespace["FINAL"](1)
+    functions.after_cell(None)
+    assert "refused" in capsys.readouterr().out
+
+
 class Unspeakable:
     """What has neither a text nor a truth value."""
 
@@ -137,6 +148,20 @@ def test_what_cannot_be_made_text_is_no_answer_and_the_model_is_told(
     said = capsys.readouterr().out
     assert said.startswith(f"There is no answer yet: str() of it failed with {reason}")
     assert answered(functions) == (False, None, "")
+
+
+def test_a_value_whose_data_cannot_be_had_is_an_answer_as_text() -> None:
+    class Odd:
+        def __str__(self) -> str:
+            return "odd"
+
+        def tolist(self) -> list[Any]:
+            raise RuntimeError("no data")
+
+    functions, namespace = furnished()
+    namespace["FINAL"](Odd())
+    assert answered(functions) == (True, "odd", "FINAL")
+    assert functions.answered().state["problem"] == "no data"
 
 
 def test_a_claim_whose_ready_is_neither_true_nor_false_is_none() -> None:

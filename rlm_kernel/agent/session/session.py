@@ -1,10 +1,8 @@
-"""A manager's session as the environment of a run: files by HTTP, cells by Jupyter's channels."""
+"""A manager's session as the environment of a run: furnished, and cells by Jupyter's channels."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,45 +15,31 @@ from rlm_kernel.agent.session.cell import Cell
 from rlm_kernel.agent.session.channels import ConnectionLostError
 from rlm_kernel.agent.session.connection import KernelConnection
 from rlm_kernel.agent.session.furnishing import FOLDER, Furnishing
-from rlm_kernel.agent.session.reach import are_within_reach
+from rlm_kernel.agent.session.hosted_session import HostedSession
 from rlm_kernel.errors import (
     AgentError,
-    BodyTooLarge,
     ContextTooLarge,
     ManagerError,
     SessionExpired,
     SessionNotFound,
 )
-from rlm_kernel.manager.client import ManagerClient
-from rlm_kernel.manager.wire import SessionInfo
 
-Connect = Callable[[], ManagerClient]
 Leave = Callable[[], Awaitable[None]]
 
 _HANDED = f"{FOLDER}/handed"
 _SETUP_SECONDS = 300.0
 _PROBE_SECONDS = 60.0
-_STOP_SECONDS = 5.0
-_GIVE_UP_SECONDS = 1.0
-_CLOSE_SECONDS = 10.0
 
 
 class ManagedSession:
-    """An `Environment`; `open` makes one. It owns its client and its session, and ends both.
+    """An `Environment`; `open` makes one. It owns the session that hosts it, and ends that.
 
-    `connect` makes a client of the manager, `leave` is called once its session is over. It is a
-    copy of the session that `copy_of` names.
+    `leave` is called once the session is over.
     """
 
-    def __init__(
-        self, connect: Connect, leave: Leave | None = None, copy_of: str | None = None
-    ) -> None:
-        self._connect = connect
-        self._copy_of = copy_of
-        self._client = connect()
+    def __init__(self, hosted: HostedSession, leave: Leave | None = None) -> None:
+        self._hosted = hosted
         self._leave = leave
-        self._session_id = ""
-        self._connection: Mapping[str, Any] = {}
         self._kernel: KernelConnection | None = None
         self._loads: list[Furnishing] = []
         self._running = False
@@ -63,14 +47,12 @@ class ManagedSession:
         self._closed = False
 
     @classmethod
-    async def open(
-        cls, connect: Connect, leave: Leave | None = None, copy_of: str | None = None
-    ) -> ManagedSession:
-        """A new session of the client's manager.
+    async def open(cls, hosted: HostedSession, leave: Leave | None = None) -> ManagedSession:
+        """A new session, as `hosted` creates it.
 
         Raises ManagerError, and ForkFailed of a copy; then nothing is left open.
         """
-        session = cls(connect, leave, copy_of)
+        session = cls(hosted, leave)
         try:
             await session._begin()
         except BaseException:
@@ -81,12 +63,12 @@ class ManagedSession:
     @property
     def session_id(self) -> str:
         """The session's id; another one after the session had expired."""
-        return self._session_id
+        return self._hosted.session_id
 
     @property
     def connection(self) -> Mapping[str, Any]:
         """The Jupyter connection info, with the key."""
-        return self._connection
+        return self._hosted.connection
 
     async def load(
         self,
@@ -141,7 +123,7 @@ class ManagedSession:
 
         Raises ManagerError, SessionExpired among them: the session is then of no use any more.
         """
-        await self._send(files)
+        await self._hosted.write(files)
         cell = Cell(self._open_kernel, _ignore, _refuse)
         try:
             return await cell.run(code, _SETUP_SECONDS, store_history=False)
@@ -150,7 +132,7 @@ class ManagedSession:
 
     async def read(self, path: str) -> bytes:
         """The bytes of a file. Raises FileError, ManagerError."""
-        return await self._client.get_file(self._session_id, path)
+        return await self._hosted.read(path)
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt in the cell that runs."""
@@ -164,7 +146,8 @@ class ManagedSession:
 
     async def resume(self) -> bool:
         """Connect again; see `Environment`. Raises ManagerError."""
-        self._client, self._suspended = self._connect(), False
+        self._hosted.connect_again()
+        self._suspended = False
         try:
             kept = await self._reconnect()
             if not kept:
@@ -176,7 +159,7 @@ class ManagedSession:
 
     async def fork(self) -> ManagedSession:
         """A live copy of the session; see `Environment`."""
-        return await ManagedSession.open(self._connect, copy_of=self._session_id)
+        return await ManagedSession.open(self._hosted.copy())
 
     async def fetch_handed(self, key: str) -> bytes:
         """JSON out of a copy: the session itself waits; see `Environment`."""
@@ -205,49 +188,17 @@ class ManagedSession:
         return self._kernel
 
     async def _begin(self) -> None:
-        self._session_id = (await self._create()).session_id
-        await self._attach()
-
-    async def _attach(self) -> None:
-        """Connect to the session's kernel, from wherever we are."""
-        self._connection = await self._client.connection(self._session_id)
-        if await are_within_reach(self._client.base_url, self._connection):
-            self._kernel = await KernelConnection.open(self._connection)
-        else:
-            url, headers = self._client.channels(self._session_id)
-            self._kernel = await KernelConnection.open_from_afar(url, headers)
+        await self._hosted.create()
+        self._kernel = await self._hosted.attach()
 
     async def _reconnect(self) -> bool:
         """Whether the session is still as it was."""
         try:
-            await self._attach()
+            self._kernel = await self._hosted.attach()
             return await self._probe()
         except (SessionExpired, SessionNotFound):
             await self._begin()
             return False
-
-    async def _create(self) -> SessionInfo:
-        creating = asyncio.ensure_future(self._created())
-        try:
-            return await asyncio.shield(creating)
-        except asyncio.CancelledError:
-            await unbroken(self._give_up(creating))
-            raise
-
-    async def _created(self) -> SessionInfo:
-        if self._copy_of is None:
-            return await self._client.create_session()
-        return await self._client.fork_session(self._copy_of, mid_cell=True)
-
-    async def _give_up(self, creating: asyncio.Future[SessionInfo]) -> None:
-        """Learn the id of a session that is about to exist, for `close` to delete it.
-
-        A manager that still boots is not waited for: it deletes what nobody waits for any more.
-        """
-        await asyncio.wait({creating}, timeout=_GIVE_UP_SECONDS)
-        creating.cancel()
-        with suppress(ManagerError, asyncio.CancelledError):
-            self._session_id = (await creating).session_id
 
     async def _load(self, load: Furnishing) -> None:
         result = await self.prepare(load.files, load.code)
@@ -258,19 +209,8 @@ class ManagedSession:
             raise ContextTooLarge("the context does not fit into the session's memory")
         raise AgentError(f"the context could not be loaded into the session: {ename}: {evalue}")
 
-    async def _send(self, files: Mapping[str, ContextFile]) -> None:
-        client, session = self._client, self._session_id
-        try:
-            for path, file in files.items():
-                if file.form == "files":
-                    await client.write_folder(session, path, file.stream())
-                else:
-                    await client.put_file(session, path, file.stream())
-        except BodyTooLarge as error:
-            raise ContextTooLarge(f"the manager does not take the context: {error}") from error
-
     async def _load_again(self) -> None:
-        if self._copy_of is not None:
+        if self._hosted.is_copy:
             raise AgentError("the session, a copy of another, is lost with all that it had of it")
         for load in self._loads:
             await self._load(load)
@@ -293,9 +233,9 @@ class ManagedSession:
         """What to tell of a cell whose kernel hung up; raises what the manager says of it."""
         self._running = False
         try:
-            await self._client.session(self._session_id)
+            await self._hosted.check()
         except SessionExpired as error:
-            if not reopen or self._copy_of is not None:
+            if not reopen or self._hosted.is_copy:
                 raise
             await self._disconnect()
             await self._begin()
@@ -311,31 +251,18 @@ class ManagedSession:
     async def _let_go(self) -> None:
         try:
             if self._running:
-                await self._stop()
+                await self._hosted.stop()
         finally:
             self._running = False
             await self._disconnect()
-            await self._client.close()
-
-    async def _stop(self) -> None:
-        """End the cell that runs; one that does not end by itself takes the variables with it."""
-        client, session = self._client, self._session_id
-        with suppress(ManagerError):
-            await client.interrupt(session)
-            try:
-                async with asyncio.timeout(_STOP_SECONDS):
-                    await client.execute(session, "")
-            except TimeoutError:
-                await client.restart(session)
+            await self._hosted.disconnect()
 
     async def _end(self) -> None:
         await self._disconnect()
-        client = self._connect() if self._suspended else self._client
-        with suppress(ManagerError, TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                if self._session_id:
-                    await client.delete_session(self._session_id)
-        await client.close()
+        if self._suspended:
+            self._hosted.connect_again()
+        await self._hosted.delete()
+        await self._hosted.disconnect()
         if self._leave is not None:
             await self._leave()
 

@@ -175,6 +175,14 @@ def test_a_large_submission_arrives_whole(interpreter: SessionInterpreter) -> No
     assert submitted == FinalOutput({"output": "é" * 3_000_000})
 
 
+def test_a_number_that_nobody_can_write_costs_no_submission(
+    interpreter: SessionInterpreter,
+) -> None:
+    interpreter.output_fields = FIELDS
+    submitted = interpreter.execute("SUBMIT(10**5000, ['a'])")
+    assert submitted == FinalOutput({"count": "<int of 16,610 bits>", "names": ["a"]})
+
+
 # Variables --------------------------------------------------------------------------------------
 
 

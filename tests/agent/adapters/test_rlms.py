@@ -109,6 +109,21 @@ def test_an_answer_of_code_that_raised_is_not_taken() -> None:
     assert "{'content': 'wrong', 'ready': False}" in told[2]
 
 
+def test_an_answer_that_cannot_be_made_text_is_told_and_the_run_goes_on() -> None:
+    script = [
+        act(
+            "class Odd:\n    def __str__(self): raise RuntimeError('no words')\n"
+            "answer.update(content=Odd(), ready=True)\nprint('so far')"
+        ),
+        act("answer.update(content='right', ready=True)"),
+    ]
+    completion, told = complete(script)
+    assert completion.response == "right"
+    assert "so far\nThere is no answer yet: str() of it failed with RuntimeError: no wo" in told[1]
+    assert "Error in callback" not in told[1]
+    assert "'Odd'" in told[1]
+
+
 def test_state_of_code_that_raised_is_kept_and_its_traceback_shown() -> None:
     script = [
         act("def double(): return factor * 2\nfactor = 2\nprint('so far')\n{}['missing']"),

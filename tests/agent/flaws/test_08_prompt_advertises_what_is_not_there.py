@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rlm_kernel.agent import RLM_REPL, RunOptions, SidecarREPLFactory
-from rlm_kernel.guest.rlm import OWN_NAMES
+from rlm_kernel.guest.offering import OWN_NAMES
 from rlm_kernel.testing import ScriptedModelServer
 from tests.agent.runs import code, model_of
 

@@ -13,7 +13,7 @@ from rlm_kernel.agent.context import pack_context
 from rlm_kernel.agent.environment import CellResult, Environment, HostCallFailedError
 from rlm_kernel.agent.events import OutputKind, RichOutput
 from rlm_kernel.agent.manager_process import ManagerProcess
-from rlm_kernel.agent.session import session
+from rlm_kernel.agent.session import hosted_session
 from rlm_kernel.errors import AgentError
 from rlm_kernel.manager.client import ManagerClient
 from tests.agent.conftest import open_sessions
@@ -29,7 +29,7 @@ def distance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         async def never(url: str, connection: Mapping[str, Any]) -> bool:
             return False
 
-        monkeypatch.setattr(session, "are_within_reach", never)
+        monkeypatch.setattr(hosted_session, "are_within_reach", never)
     return str(request.param)
 
 
