@@ -3,6 +3,7 @@
 RLMKernelError
 ├── ConfigurationError          a setting or an argument that cannot work
 │   ├── ContextTooLarge         a context of more bytes than may go into a session
+│   ├── ModelMissing            no local model is where it was said to be; it may still come
 │   ├── CacheError              a cache directory that cannot be used or trusted
 │   └── PackageError            a package that cannot be preloaded
 │       ├── PackageNotFound     no wheel of it runs in the guest
@@ -93,6 +94,12 @@ class ContextTooLarge(ConfigurationError):
     def __init__(self, message: str, limit: int | None = None) -> None:
         super().__init__(message)
         self.limit = limit
+
+
+class ModelMissing(ConfigurationError):
+    """There is no local model at the path, or nothing is in its file: it may still come."""
+
+    code = "model_missing"
 
 
 class CacheError(ConfigurationError):

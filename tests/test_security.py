@@ -13,8 +13,11 @@ from pathlib import Path
 import wasmtime
 
 import rlm_kernel
+from rlm_kernel.agent import RunOptions
+from rlm_kernel.agent.ledger.budget import Budget
 from rlm_kernel.pyodide.release import VERSION
 from rlm_kernel.sandbox.seal import _layers
+from rlm_kernel.settings import ServiceSettings
 
 ROOT = Path(rlm_kernel.__file__).parents[1]
 SECURITY = (ROOT / "SECURITY.md").read_text()
@@ -54,6 +57,15 @@ def test_the_list_of_host_functions_is_that_of_the_code() -> None:
 
 def test_the_layers_of_the_seal_are_those_of_the_code() -> None:
     assert first_cells("Wall two: the process") == list(_layers(set()))
+
+
+def test_the_settings_that_bound_a_run_exist() -> None:
+    known = {str(field.validation_alias) for field in ServiceSettings.model_fields.values()}
+    named = set(re.findall(r"RLM_KERNEL_[A-Z_]*[A-Z]", section("The agent")))
+    assert {name for name in known if "_BUDGET_" in name} <= named <= known
+    assert RunOptions().budget == Budget()
+    unbounded = (getattr(Budget(), limit) for limit in ("cost_usd", "tokens", "calls", "seconds"))
+    assert set(unbounded) == {None}
 
 
 def test_the_engine_is_the_one_that_is_written_there() -> None:

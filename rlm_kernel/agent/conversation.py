@@ -8,7 +8,7 @@ from rlm_kernel.agent.answer_type import AnswerType
 from rlm_kernel.agent.context import ContextFile, pack_context
 from rlm_kernel.agent.environment import Environment, REPLFactory
 from rlm_kernel.agent.history import History
-from rlm_kernel.agent.prompts import Abilities, question, system_prompt
+from rlm_kernel.agent.prompts import Abilities, Earlier, question, system_prompt
 from rlm_kernel.agent.setting import RunOptions
 from rlm_kernel.errors import ConversationBusy
 
@@ -72,7 +72,14 @@ class Conversation:
             self._history = History(instructions, options.history_limit)
         schema = None if answer_type is None else answer_type.schema
         self._history.ask(
-            question(query, context, size=options.prompts, schema=schema, lost=self._lost)
+            question(
+                query,
+                context,
+                size=options.prompts,
+                schema=schema,
+                lost=self._lost,
+                earlier=Earlier(max(0, len(self._contexts) - 1), len(self._answered)),
+            )
         )
         self._lost = False
         return self._history

@@ -170,12 +170,19 @@ class SubCallStarted(RunEvent):
 
 @dataclass(frozen=True, slots=True)
 class SubCallFinished(RunEvent):
-    """A sub-call ended: with a reply, or with the reason why there is none."""
+    """A sub-call ended: with a reply, or with the reason why there is none.
+
+    The tokens and the money are what the ledger has for it: None where no model replied, and where
+    a child run did, whose calls have their own. `cost_usd` is None also where no price is known.
+    """
 
     call: int
     reply: str | None
     error: str | None
     duration_s: float
+    input_tokens: int | None = field(default=None, compare=False)
+    output_tokens: int | None = field(default=None, compare=False)
+    cost_usd: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from rlm_kernel.agent.context import ContextFile, handed_context, packed_json
 from rlm_kernel.agent.environment import HostCallFailedError
 from rlm_kernel.agent.events import SubCallFinished, SubCallStarted
-from rlm_kernel.agent.models.model import Message, Model
+from rlm_kernel.agent.models.model import Completion, Message, Model
 from rlm_kernel.agent.prompts import plain_task
 from rlm_kernel.agent.setting import Setting
 from rlm_kernel.errors import ModelError, RLMKernelError
@@ -35,6 +35,8 @@ class Delegation:
 
 ChildRun = Callable[[Delegation], Awaitable[str]]
 Outcome = dict[str, Any]
+Reply = tuple[str, Completion | None]
+"""A reply to code, and what the one call took that gave it."""
 
 
 class HostFunctions:
@@ -82,9 +84,10 @@ class HostFunctions:
         return await self._for_code(self._completed(function, prompt, model))
 
     async def _completed(self, function: str, prompt: str, model: Model) -> str:
-        async def ask() -> str:
+        async def ask() -> Reply:
             messages = [Message("user", prompt)]
-            return (await self._setting.complete(self._run, model, messages)).text
+            completion = await self._setting.complete(self._run, model, messages)
+            return completion.text, completion
 
         return await self._reported(function, model.name, prompt, ask)
 
@@ -108,8 +111,8 @@ class HostFunctions:
         )
 
     async def _start(self, function: str, child_run: ChildRun, delegation: Delegation) -> str:
-        async def ask() -> str:
-            return await child_run(delegation)
+        async def ask() -> Reply:
+            return await child_run(delegation), None
 
         model, task, child = delegation.model.name, delegation.task, delegation.run
         return await self._for_code(self._reported(function, model, task, ask, child), child)
@@ -130,21 +133,24 @@ class HostFunctions:
         function: str,
         model: str,
         prompt: str,
-        ask: Callable[[], Awaitable[str]],
+        ask: Callable[[], Awaitable[Reply]],
         child: str | None = None,
     ) -> str:
         call, started = self._setting.next_call(), time.monotonic()
         self._setting.emit(SubCallStarted(self._run, call, function, model, prompt, child))
         reply: str | None = None
         failure: str | None = "cancelled"
+        took: Completion | None = None
         try:
-            reply, failure = await ask(), None
+            reply, took = await ask()
+            failure = None
         except RLMKernelError as error:
             failure = _reason(error, child)
             raise
         finally:
             duration = time.monotonic() - started
-            self._setting.emit(SubCallFinished(self._run, call, reply, failure, duration))
+            ended = SubCallFinished(self._run, call, reply, failure, duration, *_amounts(took))
+            self._setting.emit(ended)
         return reply
 
     async def _for_code(self, reply: Awaitable[str], child: str | None = None) -> str:
@@ -160,6 +166,12 @@ class HostFunctions:
         """Where the whole tree ends, wait for that: code must not go on with an error instead."""
         if self._setting.root.reason is not None:
             await asyncio.get_running_loop().create_future()
+
+
+def _amounts(took: Completion | None) -> tuple[int | None, int | None, float | None]:
+    if took is None:
+        return None, None, None
+    return took.input_tokens, took.output_tokens, took.cost_usd
 
 
 def _reason(error: RLMKernelError, child: str | None) -> str:

@@ -143,6 +143,7 @@ _PLAIN_TASK = """\
 Nothing can be run or looked up for this: answer from the text below alone. It is {what}.
 
 {text}"""
+_EARLIER_QUESTIONS = '`history` (earlier questions, each a dict with "query" and "answer")'
 _SAME_CONTEXT = "`context` is what it was."
 _LOST = """\
 The session in which you worked is gone, and with it all variables, functions and imports of \
@@ -171,6 +172,14 @@ class Abilities:
     tools: tuple[Mapping[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a persistent session has of the questions before: so many contexts and answers."""
+
+    contexts: int = 0
+    answers: int = 0
+
+
 def system_prompt(size: Size, abilities: Abilities, own: str | None = None) -> str:
     """How to work in a session. `own` is a text to use instead; only the tools are added to it."""
     tools = "".join(map(_tool, abilities.tools))
@@ -193,13 +202,17 @@ def question(
     size: Size = "large",
     schema: Mapping[str, Any] | None = None,
     lost: bool = False,
+    earlier: Earlier | None = None,
 ) -> str:
     """A question, and what `context` is; None where that is the one of the question before.
 
     `schema` is the JSON schema of the answer. `lost` says that the session had to be replaced.
+    Of what is there from `earlier` questions a small model is told here, once there is any.
     """
-    template = _SMALL_QUESTION if size == "small" else _LARGE_QUESTION
-    told = template.format(what=_described(context), query=query)
+    template, what = _LARGE_QUESTION, _described(context)
+    if size == "small":
+        template, what = _SMALL_QUESTION, what + _also_defined(earlier or Earlier())
+    told = template.format(what=what, query=query)
     if schema is not None:
         told += _TYPED.format(example=_example(schema), schema=json.dumps(schema, indent=1))
     return f"{_LOST}\n\n{told}" if lost else told
@@ -227,6 +240,17 @@ def _described(context: ContextFile | None) -> str:
     if context.form == "files":
         return _DOCUMENTS.format(note=context.note)
     return _CONTEXT.format(kind=context.type_name, note=context.note)
+
+
+def _also_defined(earlier: Earlier) -> str:
+    there = []
+    if earlier.contexts:
+        ends = sorted({0, earlier.contexts - 1})
+        names = " to ".join(f"`context_{number}`" for number in ends)
+        there.append(f"{names} (earlier data)")
+    if earlier.answers:
+        there.append(_EARLIER_QUESTIONS)
+    return f" Also defined: {', '.join(there)}." if there else ""
 
 
 def _example(schema: Mapping[str, Any]) -> str:

@@ -58,6 +58,26 @@ def test_each_context_has_a_number_and_earlier_answers_are_in_the_history(
         assert rlm.completion(query="Three?") == ("(['one'], 'zero', ['one'], ['[]', '5'], 'One?')")
 
 
+def test_a_small_model_is_told_of_what_is_there_from_earlier_questions(
+    factory: SidecarREPLFactory,
+) -> None:
+    seen = "(context_0, context_1, context_2, history[-1]['answer'])"
+    script = [code("FINAL(0)"), code("FINAL(1)"), code("FINAL(2)"), code(f"FINAL({seen})")]
+    with ScriptedModelServer(script) as server:
+        options = RunOptions(prompts="small")
+        with RLM_REPL(
+            model_of(server), repl_factory=factory, persistent=True, options=options
+        ) as rlm:
+            for context in ("zero", "one", ""):
+                rlm.completion(context, "?")
+            assert rlm.completion("two", "?") == "('zero', 'one', 'two', '2')"
+        told = [request.last for request in server.requests]
+    assert "history" not in server.requests[0].messages[0]["content"] + told[0]
+    assert "Also defined: `context_0` (earlier data), `history` (" in told[1]
+    assert "Also defined: `context_0` (earlier data), `history` (" in told[2]
+    assert "Also defined: `context_0` to `context_1` (earlier data), `history` (" in told[3]
+
+
 def test_it_also_works_as_an_asynchronous_context_manager_and_as_a_stream(
     factory: SidecarREPLFactory, manager: ManagerProcess
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlm_kernel.agent.context import pack_context
-from rlm_kernel.agent.prompts import Abilities, Size, question, system_prompt
+from rlm_kernel.agent.prompts import Abilities, Earlier, Size, question, system_prompt
 
 TOOL = {"name": "price", "signature": "(item: str) -> float", "doc": "What it costs.\n\nIn euros."}
 
@@ -51,6 +51,24 @@ def test_files_are_told_with_how_to_read_them(tmp_path: Path) -> None:
     opening = question("What?", pack_context(tmp_path))
     assert "`context[path]`" in opening
     assert "It has 1 file, 3 bytes in all: 'a.txt' (3)." in opening
+
+
+def test_a_small_model_is_told_what_earlier_questions_left_and_nothing_before_there_is_any() -> (
+    None
+):
+    def asked(contexts: int, answers: int) -> str:
+        opening = question(
+            "And?", pack_context("x"), size="small", earlier=Earlier(contexts, answers)
+        )
+        return opening.partition("\n")[0].partition(". ")[2]
+
+    history = '`history` (earlier questions, each a dict with "query" and "answer")'
+    assert asked(0, 0) == ""
+    assert asked(0, 1) == f"Also defined: {history}."
+    assert asked(1, 1) == f"Also defined: `context_0` (earlier data), {history}."
+    assert asked(3, 0) == "Also defined: `context_0` to `context_2` (earlier data)."
+    large = question("And?", pack_context("x"), earlier=Earlier(1, 1))
+    assert "history" not in large, "its instructions have it"
 
 
 def test_what_has_not_changed_and_what_is_lost_is_told() -> None:

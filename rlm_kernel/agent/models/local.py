@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from rlm_kernel.agent.models.model import LiteLLMModel
-from rlm_kernel.errors import ConfigurationError, ModelError
+from rlm_kernel.errors import ConfigurationError, ModelError, ModelMissing
 
 _PROGRAM = Path(__file__).with_name("local_process.py")
 _GGUF_MAGIC = b"GGUF"
@@ -156,19 +156,26 @@ class LocalModelServer:
 def find_model(path: Path) -> Path:
     """The GGUF file that `path` names: itself, or the only one in the directory it is.
 
-    Of a model in several parts this is the first. Raises ConfigurationError.
+    Of a model in several parts this is the first. Raises ModelMissing where there is none yet,
+    ConfigurationError where there is what cannot be served.
     """
     if path.is_dir():
         found = sorted(each for each in path.glob("*.gguf") if not _LATER_PART.search(each.name))
-        if len(found) != 1:
-            names = ", ".join(each.name for each in found) or "none"
+        if not found:
+            raise ModelMissing(f"no GGUF file is in {path}")
+        if len(found) > 1:
+            names = ", ".join(each.name for each in found)
             raise ConfigurationError(f"name one GGUF file: {path} has {names}")
         return find_model(found[0])
     try:
         with path.open("rb") as file:
             magic = file.read(len(_GGUF_MAGIC))
+    except FileNotFoundError as error:
+        raise ModelMissing(f"no model: {path}: {error.strerror}") from error
     except OSError as error:
         raise ConfigurationError(f"no model: {path}: {error.strerror}") from error
+    if not magic:
+        raise ModelMissing(f"no model: {path} is empty")
     if magic != _GGUF_MAGIC:
         raise ConfigurationError(f"no model: {path} is not a GGUF file")
     return path

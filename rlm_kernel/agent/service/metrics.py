@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from typing import TYPE_CHECKING
 
 from rlm_kernel import errors
@@ -20,9 +20,9 @@ _TURNS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0)
 
 
 class AgentMetrics(HTTPMetrics):
-    """The counts of one service; `models` are the names that may be labels."""
+    """The counts of one service; `models` has the names that may be labels."""
 
-    def __init__(self, models: Set[str]) -> None:
+    def __init__(self, models: Callable[[], Set[str]]) -> None:
         super().__init__("rlm_kernel_agent")
         self._models = models
         self._runs = self.counters(
@@ -54,8 +54,9 @@ class AgentMetrics(HTTPMetrics):
         self._runs[_outcome(ending)].inc()
         self._run_seconds.observe(seconds)
         self._run_turns.observe(usage.turns)
+        models = self._models()
         for name, share in usage.models.items():
-            self._add(name if name in self._models else "other", share)
+            self._add(name if name in models else "other", share)
 
     def _add(self, model: str, share: ModelUsage) -> None:
         self._calls.labels(model).inc(share.calls)

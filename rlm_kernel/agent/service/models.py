@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from rlm_kernel.agent.models.local import find_model
 from rlm_kernel.agent.models.model import LiteLLMModel, Model
+from rlm_kernel.agent.service.local_file import LocalFile
 from rlm_kernel.agent.service.local_model import LocalModelKeeper
 from rlm_kernel.agent.setting import RunOptions
 from rlm_kernel.agent.starting import LOCAL, LOCAL_OPTIONS
-from rlm_kernel.errors import ConfigurationError, ModelNotAllowed, NotReady
+from rlm_kernel.errors import ConfigurationError, ModelMissing, ModelNotAllowed, NotReady
 from rlm_kernel.settings import ServiceSettings
 
 DEFAULT = "rlm"
@@ -33,8 +33,11 @@ def is_local(name: str) -> bool:
     return name == LOCAL or name.startswith(f"{LOCAL}/")
 
 
-def local_file(settings: ServiceSettings) -> Path | None:
-    """The GGUF file that is served, if one is. Raises ConfigurationError where it is none."""
+def local_file(settings: ServiceSettings) -> LocalFile | None:
+    """The GGUF file that is served, if one is; it need not be there yet.
+
+    Raises ConfigurationError where what is there cannot be served.
+    """
     named = [name for name in (settings.model, settings.recursive_model, *settings.models) if name]
     local = {name for name in named if is_local(name)}
     if settings.model_path is None or (settings.model and not local):
@@ -42,8 +45,10 @@ def local_file(settings: ServiceSettings) -> Path | None:
     names = {name.removeprefix(f"{LOCAL}/") for name in local if name != LOCAL}
     if len(names) > 1:
         raise ConfigurationError(f"one local model is served, not {', '.join(sorted(names))}")
-    path = settings.model_path
-    return find_model(path / f"{names.pop()}.gguf" if names and path.is_dir() else path)
+    file = LocalFile(settings.model_path, names.pop() if names else None)
+    with suppress(ModelMissing):
+        file.find()
+    return file
 
 
 class Models:
@@ -68,8 +73,9 @@ class Models:
     @property
     def labels(self) -> set[str]:
         """What these models are called in the counts of a run."""
-        local = {self._local.name} if self._local is not None else set()
-        return {name for name in self.names if not is_local(name)} | local
+        hosted = {name for name in self.names if not is_local(name)}
+        local = None if self._local is None else self._local.name
+        return hosted if local is None else hosted | {local}
 
     @property
     def default(self) -> str:
@@ -80,8 +86,10 @@ class Models:
 
     @property
     def problem(self) -> str | None:
-        """Why the default model cannot be asked."""
-        if self._main and is_local(self._main) and self._local is not None:
+        """Why a run of the default models cannot ask them."""
+        if self._local is not None and any(
+            name and is_local(name) for name in (self._main, self._recursive)
+        ):
             return self._local.problem
         return None
 

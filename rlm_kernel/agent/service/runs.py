@@ -77,11 +77,10 @@ class Runs:
         return run
 
     def forget(self, run_id: str) -> None:
-        """End it, if it goes on, and keep nothing of it. Raises RunNotFound."""
-        run = self.get(run_id)
+        """Keep nothing of a run that has ended. Raises RunNotFound."""
+        self.get(run_id)
         self._active.pop(run_id, None)
         self._kept.pop(run_id, None)
-        run.cancel()
 
     def __iter__(self) -> Iterator[Run]:
         """The latest first."""

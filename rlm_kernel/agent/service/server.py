@@ -42,8 +42,8 @@ class AgentServer:
     """The service on its socket; a context manager around its life.
 
     Binding is the first thing it does; requests are answered from then on. A local model is loaded
-    meanwhile, and there need be no manager yet. Raises ConfigurationError when it cannot, or must
-    not, listen where it is told to, and for a model that is none.
+    meanwhile; neither its file nor a manager need be there yet. Raises ConfigurationError when it
+    cannot, or must not, listen where it is told to, and for a file that is no model.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -54,10 +54,10 @@ class AgentServer:
             token_name="RLM_KERNEL_AGENT_TOKEN",
             has_token=settings.agent_token is not None,
         )
-        path = local_file(settings)
-        self.local = None if path is None else LocalModelKeeper(path)
+        file = local_file(settings)
+        self.local = None if file is None else LocalModelKeeper(file)
         self.models = Models(settings, self.local)
-        self.metrics = AgentMetrics(self.models.labels)
+        self.metrics = AgentMetrics(lambda: self.models.labels)
         token = _secret(settings.token)
         self._factory = factory_for(settings)
         tokens = (token, _secret(settings.agent_token), _secret(settings.metrics_token))

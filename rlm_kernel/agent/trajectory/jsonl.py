@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from rlm_kernel.agent.ledger.costs import CostSummary, ModelCosts
+from rlm_kernel.agent.trajectory.taken import taken_by_call
 from rlm_kernel.agent.trajectory.text import error_text, stream_text
 from rlm_kernel.agent.trajectory.trajectory import (
     Block,
@@ -85,13 +87,14 @@ def _code_block(run: RecordedRun, block: Block) -> Entry:
 
 
 def _call(run: RecordedRun, call: SubCall) -> Entry:
+    taken = taken_by_call(run, call)
     entry: Entry = {
         "root_model": call.model,
         "prompt": call.prompt,
         "response": call.reply or "",
-        "prompt_tokens": call.input_tokens or 0,
-        "completion_tokens": call.output_tokens or 0,
-        "usage_summary": {"model_usage_summaries": {call.model: _usage(call)}},
+        "prompt_tokens": taken.total_input_tokens,
+        "completion_tokens": taken.total_output_tokens,
+        "usage_summary": _usage(taken),
         "execution_time": call.duration_s or 0.0,
     }
     child = next((each for each in run.children if each.name == call.child), None)
@@ -108,12 +111,24 @@ def _tool_call(call: SubCall) -> Entry:
     return call.model_dump(include=kept)
 
 
-def _usage(call: SubCall) -> Entry:
+def _usage(taken: CostSummary) -> Entry:
+    usage = {"model_usage_summaries": {name: _share(each) for name, each in taken.models.items()}}
+    return usage | _cost(taken.total)
+
+
+def _share(costs: ModelCosts) -> Entry:
     return {
-        "total_calls": 1,
-        "total_input_tokens": call.input_tokens or 0,
-        "total_output_tokens": call.output_tokens or 0,
+        "total_calls": costs.calls,
+        "total_input_tokens": costs.input_tokens,
+        "total_output_tokens": costs.output_tokens,
+        **_cost(costs),
     }
+
+
+def _cost(costs: ModelCosts) -> Entry:
+    """The library leaves it out where it is not known."""
+    priced = costs.calls - costs.failed_calls - costs.unpriced_calls
+    return {"total_cost": costs.cost_usd} if priced else {}
 
 
 def _time(at: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from rlm_kernel.agent.fences import parse_reply
 from rlm_kernel.agent.trajectory.text import shown_text
@@ -106,6 +107,14 @@ def children(run: RecordedRun) -> str:
     )
 
 
+def _cost(taken: dict[str, Any]) -> str:
+    unpriced, money = taken.get("unpriced_calls", 0), f"${taken['cost_usd']:.4f}"
+    if not unpriced:
+        return money
+    priced = taken["calls"] - taken["failed_calls"] - unpriced
+    return f"{money} and {unpriced} unpriced" if priced else "unpriced"
+
+
 def usage(run: RecordedRun, trajectory: Trajectory) -> str:
     """What all of it took."""
     taken = run.usage or {}
@@ -113,7 +122,7 @@ def usage(run: RecordedRun, trajectory: Trajectory) -> str:
         "model calls": taken.get("calls"),
         "tokens in": taken.get("input_tokens"),
         "tokens out": taken.get("output_tokens"),
-        "cost": None if "cost_usd" not in taken else f"${taken['cost_usd']:.4f}",
+        "cost": _cost(taken) if "cost_usd" in taken else None,
         "turns": taken.get("turns"),
         "seconds": taken.get("seconds"),
     }

@@ -145,10 +145,8 @@ class Recorder:
     def _reply(self, turn: TurnDraft, event: ModelReplied) -> None:
         turn.fields |= {
             "reply": self._room.text(event.text),
-            "input_tokens": event.input_tokens,
-            "output_tokens": event.output_tokens,
-            "cost_usd": event.cost_usd,
             "duration_s": event.duration_s,
+            **_amounts(event),
         }
 
     def _block(self, run: RunDraft, event: CodeStarted) -> BlockDraft:
@@ -182,6 +180,8 @@ class Recorder:
             text = event.reply if isinstance(event, SubCallFinished) else event.value
             reply = None if text is None else self._room.text(text)
             call |= {"reply": reply, "error": event.error, "duration_s": event.duration_s}
+            if isinstance(event, SubCallFinished):
+                call |= _amounts(event)
 
     def _host_calls(self, event: HostCallAnswered) -> list[Fields]:
         """The call; of several that were made at once, each by itself."""
@@ -270,6 +270,14 @@ class _Prompts:
             content = self._scrubber.text(message.content)
             self._clean[message] = Prompt(role=message.role, content=content)
         return self._clean[message]
+
+
+def _amounts(event: ModelReplied | SubCallFinished) -> Fields:
+    return {
+        "input_tokens": event.input_tokens,
+        "output_tokens": event.output_tokens,
+        "cost_usd": event.cost_usd,
+    }
 
 
 def _finish(block: BlockDraft, event: CodeFinished) -> None:

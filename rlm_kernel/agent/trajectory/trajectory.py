@@ -42,8 +42,8 @@ class SubCall(Record):
 
     With `is_tool` it called a function of the agent's: `prompt` is the arguments, as the call would
     be written, and `reply` the value, both shortened; there is no `model`. `reply` and `error` are
-    both None where the run ended first. Tokens are None where they are not known, or where a child
-    run answered.
+    both None where the run ended first. Tokens and `cost_usd` are None where no model replied, or
+    where a child run did, `cost_usd` also where no price is known.
     """
 
     number: int
@@ -57,6 +57,7 @@ class SubCall(Record):
     duration_s: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cost_usd: float | None = None
     is_tool: bool = False
 
 

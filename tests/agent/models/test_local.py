@@ -19,7 +19,7 @@ from rlm_kernel.agent.models.local import LocalModelServer, LocalModelSettings, 
 from rlm_kernel.agent.models.model import Completion, Message
 from rlm_kernel.agent.models.weights import MODEL
 from rlm_kernel.cache import cache_dir
-from rlm_kernel.errors import ConfigurationError, ModelError
+from rlm_kernel.errors import ConfigurationError, ModelError, ModelMissing
 
 WEIGHTS = cache_dir() / "models" / MODEL.name
 SMALL = LocalModelSettings(n_ctx=512)
@@ -91,14 +91,19 @@ class TestFindModel:
             find_model(tmp_path)
 
     def test_an_empty_directory_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match="none"):
+        with pytest.raises(ModelMissing, match="no GGUF file is in"):
             find_model(tmp_path)
 
     def test_a_missing_file_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match="No such file"):
+        with pytest.raises(ModelMissing, match="No such file"):
             find_model(tmp_path / "a.gguf")
 
-    @pytest.mark.parametrize("content", [b"", b"GGU", b"PK\x03\x04 and more"])
+    def test_an_empty_file_is_one_that_is_not_there_yet(self, tmp_path: Path) -> None:
+        (tmp_path / "a.gguf").touch()
+        with pytest.raises(ModelMissing, match="is empty"):
+            find_model(tmp_path)
+
+    @pytest.mark.parametrize("content", [b"GGU", b"PK\x03\x04 and more"])
     def test_a_file_of_another_format_is_refused(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "a.gguf"
         path.write_bytes(content)

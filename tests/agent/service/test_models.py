@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from rlm_kernel.agent.service.local_file import LocalFile
 from rlm_kernel.agent.service.local_model import LocalModelKeeper
 from rlm_kernel.agent.service.models import Models, local_file
-from rlm_kernel.errors import ConfigurationError, ModelNotAllowed, NotReady
+from rlm_kernel.errors import ConfigurationError, ModelMissing, ModelNotAllowed, NotReady
 from rlm_kernel.settings import ServiceSettings
 
 
@@ -60,14 +61,20 @@ def weights(path: Path) -> Path:
     return path
 
 
+def found(**given: object) -> Path:
+    file = local_file(settings(**given))
+    assert file is not None
+    return file.find()
+
+
 def test_a_local_file_is_served_where_it_is_named(tmp_path: Path) -> None:
     one = weights(tmp_path / "one.gguf")
-    assert local_file(settings(model_path=tmp_path)) == one
-    assert local_file(settings(model_path=one, model="local")) == one
+    assert found(model_path=tmp_path) == one
+    assert found(model_path=one, model="local") == one
     assert local_file(settings(model_path=one, model="a/x")) is None
-    assert local_file(settings(model_path=one, model="a/x", recursive_model="local")) == one
+    assert found(model_path=one, model="a/x", recursive_model="local") == one
     two = weights(tmp_path / "two.gguf")
-    assert local_file(settings(model_path=tmp_path, model="local/two")) == two
+    assert found(model_path=tmp_path, model="local/two") == two
     with pytest.raises(ConfigurationError, match="name one GGUF file"):
         local_file(settings(model_path=tmp_path))
     with pytest.raises(ConfigurationError, match="one local model is served"):
@@ -77,9 +84,34 @@ def test_a_local_file_is_served_where_it_is_named(tmp_path: Path) -> None:
 
 
 def test_a_local_model_that_is_not_there_yet_cannot_be_asked(tmp_path: Path) -> None:
-    keeper = LocalModelKeeper(weights(tmp_path / "one.gguf"))
+    keeper = LocalModelKeeper(LocalFile(weights(tmp_path / "one.gguf")))
     made = Models(settings(model_path=tmp_path), keeper)
-    assert (made.default, made.labels) == ("local", {"local/one"})
+    assert (made.default, made.labels) == ("local", set())
     assert made.problem == "the local model is being loaded"
     with pytest.raises(NotReady, match="is being loaded"):
         made.choose()
+    assert Models(settings(model="a/x", recursive_model="local"), keeper).problem == made.problem
+    assert Models(settings(model="a/x", models="local"), keeper).problem is None
+
+
+@pytest.mark.parametrize("name", [None, "one"])
+def test_a_local_file_need_not_be_there_yet(tmp_path: Path, name: str | None) -> None:
+    folder = tmp_path / "volume"
+    file = local_file(settings(model_path=folder, model=f"local/{name}" if name else None))
+    assert file is not None
+    with pytest.raises(ModelMissing, match="volume: No such file"):
+        file.find()
+    folder.mkdir()
+    with pytest.raises(ModelMissing, match="volume"):
+        file.find()
+    (folder / "one.gguf").touch()
+    with pytest.raises(ModelMissing, match="is empty"):
+        file.find()
+    one = weights(folder / "one.gguf")
+    assert file.find() == one
+
+
+def test_a_local_file_that_is_no_model_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "one.gguf").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ConfigurationError, match="is not a GGUF file"):
+        local_file(settings(model_path=tmp_path))

@@ -101,6 +101,8 @@ def drive(http: httpx.Client, agent: AgentProcess, oracle: Oracle) -> None:
     with asked(agent.url, {"query": "occupying"}):
         wait_for(lambda: bool(active(http)))
         assert http.post("/infer", json={"query": "x"}).status_code == 429
+        [occupying] = active(http)
+        assert http.delete(f"/runs/{occupying['run_id']}").status_code == 200
     wait_for(lambda: not active(http))
     assert http.delete(run).status_code == 204
     for method in ("GET", "DELETE"):

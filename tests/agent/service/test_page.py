@@ -84,8 +84,25 @@ def test_a_question_is_answered_step_by_step(page: Page, oracle: Oracle) -> None
     expect(calls.nth(1).locator(".child .output")).to_have_text("10\n")
     expect(page.locator("#calls")).to_have_text("6")
     expect(page.locator("#turns")).to_have_text("5")
+    expect(page.locator("#cost")).to_have_text("unpriced")
     page.get_by_role("button", name="Copy").click()
     assert page.evaluate("navigator.clipboard.readText()") == "two lines"
+
+
+@pytest.mark.parametrize(
+    ("calls", "failed", "unpriced", "cost", "shown"),
+    [
+        (3, 0, 0, 0, "$0.0000"),
+        (3, 1, 0, 1.5, "$1.50"),
+        (3, 1, 2, 0, "unpriced"),
+        (3, 1, 1, 0.02, "$0.0200 and 1 unpriced"),
+    ],
+)
+def test_what_has_no_price_is_not_said_to_cost_nothing(
+    page: Page, calls: int, failed: int, unpriced: int, cost: float, shown: str
+) -> None:
+    usage = {"calls": calls, "failed_calls": failed, "unpriced_calls": unpriced, "cost_usd": cost}
+    assert page.evaluate("usage => costOf(usage)", usage) == shown
 
 
 def test_the_run_can_be_had_as_a_notebook(page: Page) -> None:

@@ -138,18 +138,36 @@ def test_a_run_is_a_notebook_a_log_and_a_tree(http: httpx.Client, oracle: Oracle
         assert http.get(unknown).status_code == 404
 
 
-def test_a_run_that_is_forgotten_ends(
-    http: httpx.Client, manager: ManagerProcess, oracle: Oracle
+@pytest.mark.parametrize("stalled", ["cell", "sub-call"])
+def test_a_run_that_is_deleted_is_cancelled_and_those_who_watch_are_told(
+    http: httpx.Client, manager: ManagerProcess, oracle: Oracle, stalled: str
 ) -> None:
-    oracle.replies["to-be-forgotten"] = in_turn(code("while True: pass"))
+    asked, reached = {
+        "cell": ("while True: pass", "code_started"),
+        "sub-call": ("llm_query('answered-never')", "sub_call_started"),
+    }[stalled]
+    oracle.replies["answered-never"] = in_turn(Stall())
+    oracle.replies[f"deleted-in-a-{stalled}"] = in_turn(code(asked))
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(http.post, "/infer", json={"query": "to-be-forgotten"})
+        watching = pool.submit(steps_of, http, query=f"deleted-in-a-{stalled}")
         wait_for(lambda: bool(active(http)))
         [run] = active(http)
-        assert http.delete(f"/runs/{run['run_id']}").status_code == 204
-        fault = answer.result().json()
-    assert (fault["error"]["code"], fault["run_id"]) == ("run_cancelled", run["run_id"])
-    assert asyncio.run(open_sessions(manager)) == []
+        path = f"/runs/{run['run_id']}"
+        wait_for(lambda: reached in names_of(http, run["run_id"]))
+        answer = http.delete(path)
+        assert (answer.status_code, answer.json()) == (200, {**run, "status": "cancelled"})
+        assert active(http) == []
+        assert asyncio.run(open_sessions(manager)) == []
+        name, fault = watching.result()[-1]
+    assert (name, fault["error"]["code"], fault["run_id"]) == (
+        *("fault", "run_cancelled"),
+        run["run_id"],
+    )
+    details = http.get(path).json()
+    assert (details["status"], details["fault"]) == ("cancelled", fault)
+    assert http.get(f"{path}.txt").status_code == 200
+    assert http.delete(path).status_code == 204
+    assert http.get(path).status_code == 404
 
 
 def test_twenty_runs_at_once_do_not_mix(http: httpx.Client, oracle: Oracle) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from rlm_kernel.agent import RLM_REPL, RunOptions, SidecarREPLFactory
+from rlm_kernel.agent.models.terms import Terms
 from rlm_kernel.agent.trajectory import Trajectory, record
 from rlm_kernel.testing import ChatRequest, Script, ScriptedModelServer
 from tests.agent.runs import code, model_of
@@ -33,11 +34,13 @@ def record_script(
     script: Script,
     context: object = "",
     query: str = "What is it?",
+    pricing: Terms | None = None,
     **options: Any,
 ) -> Trajectory:
     """The trajectory of a run of a model that answers as scripted."""
     with ScriptedModelServer(script) as server:
-        rlm = RLM_REPL(model_of(server), repl_factory=factory, options=RunOptions(**options))
+        model = model_of(server, pricing)
+        rlm = RLM_REPL(model, repl_factory=factory, options=RunOptions(**options))
         return asyncio.run(record(rlm, context, query))
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rlm.core.types import RLMChatCompletion
 
 from rlm_kernel.agent import SidecarREPLFactory
-from rlm_kernel.agent.trajectory import jsonl, save
-from rlm_kernel.testing import Failure
+from rlm_kernel.agent.models.terms import Terms
+from rlm_kernel.agent.trajectory import Trajectory, jsonl, save
+from rlm_kernel.testing import ChatRequest, Failure, Reply
 from tests.agent.runs import code
 from tests.agent.trajectory.official import written_by_the_library
 from tests.agent.trajectory.recorded import lively_run, record_script
@@ -99,12 +101,49 @@ def test_a_child_run_is_in_the_metadata_of_its_call(entries: list[dict[str, Any]
     assert [each["final_answer"] for each in child["iterations"]] == ["6"]
 
 
+def asking(request: ChatRequest) -> Reply:
+    """Asks a model and a child run, which asks a model too."""
+    if request.last == "below":
+        return Reply("so", 120, 7)
+    if "Question: add" in request.last:
+        return Reply(code("FINAL(llm_query('below') + str(sum(context)))"), 300, 20)
+    return Reply(code("llm_query('below')\nFINAL(rlm_query('add', context=[1, 2, 3]))"), 1000, 30)
+
+
+def calls_of(trajectory: Trajectory) -> list[dict[str, Any]]:
+    (iteration,) = [json.loads(line) for line in list(jsonl(trajectory))[1:]]
+    return list(iteration["code_blocks"][0]["result"]["rlm_calls"])
+
+
+@pytest.mark.parametrize("priced", [False, True])
+def test_a_call_says_what_it_took_and_a_child_run_what_all_of_its_calls_took(
+    factory: SidecarREPLFactory, priced: bool
+) -> None:
+    pricing = Terms(input_usd=0.001, output_usd=0.01) if priced else None
+    trajectory = record_script(factory, asking, max_depth=2, pricing=pricing)
+    asked, delegated = calls_of(trajectory)
+    assert (asked["prompt_tokens"], asked["completion_tokens"]) == (120, 7)
+    assert (delegated["prompt_tokens"], delegated["completion_tokens"]) == (420, 27)
+    (inner,) = delegated["metadata"]["iterations"][0]["code_blocks"][0]["result"]["rlm_calls"]
+    assert (inner["prompt_tokens"], inner["completion_tokens"]) == (120, 7)
+    for call, calls, cost in ((asked, 1, 0.19), (delegated, 2, 0.69)):
+        usage = RLMChatCompletion.from_dict(call).usage_summary
+        (share,) = usage.model_usage_summaries.values()
+        assert share.total_calls == calls
+        assert usage.total_input_tokens == call["prompt_tokens"]
+        assert usage.total_output_tokens == call["completion_tokens"]
+        assert usage.total_cost == (pytest.approx(cost) if priced else None)
+    assert trajectory.root.usage is not None
+    whole = trajectory.root.usage["input_tokens"]
+    assert whole == 1000 + asked["prompt_tokens"] + delegated["prompt_tokens"]
+
+
 def test_a_call_that_failed_says_so(factory: SidecarREPLFactory) -> None:
     asking = code("print(llm_query_batched(['a']))\nFINAL(1)")
     trajectory = record_script(factory, [asking, Failure(400, "no luck")])
-    (iteration,) = [json.loads(line) for line in list(jsonl(trajectory))[1:]]
-    (call,) = iteration["code_blocks"][0]["result"]["rlm_calls"]
+    (call,) = calls_of(trajectory)
     assert call["response"] == ""
+    assert (call["prompt_tokens"], call["completion_tokens"]) == (0, 0)
     assert "no luck" in call["error"]
 
 

@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from rlm_kernel.agent import RLM_REPL, SidecarREPLFactory
+from rlm_kernel.agent.models.terms import FREE, Terms
 from rlm_kernel.agent.trajectory import Trajectory, notebook, record, save, tree
 from rlm_kernel.agent.trajectory.prose import fenced
 from rlm_kernel.kernel import kernelspec
@@ -96,6 +97,14 @@ def test_tools_answer_from_the_record(factory: SidecarREPLFactory) -> None:
     told = [(call.function, call.prompt, call.reply) for call in trajectory.root.sub_calls]
     assert told[1] == ("price", "'tea', count=2", "9.0")
     assert "price (a tool, " in tree(trajectory)
+
+
+@pytest.mark.parametrize(("pricing", "cost"), [(None, "unpriced"), (FREE, "$0.0000")])
+def test_what_has_no_price_is_not_said_to_cost_nothing(
+    factory: SidecarREPLFactory, pricing: Terms | None, cost: str
+) -> None:
+    trajectory = record_script(factory, ["FINAL(1)"], pricing=pricing)
+    assert f"| cost | {cost} |" in notebook(trajectory)["cells"][-1]["source"]
 
 
 def test_a_further_question_says_that_it_is_one(factory: SidecarREPLFactory) -> None:

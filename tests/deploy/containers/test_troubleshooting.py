@@ -140,11 +140,18 @@ def test_pyodide_that_is_nowhere(engine: Engine) -> None:
 
 
 def test_an_agent_without_a_model(engine: Engine) -> None:
-    settings = ("--env=MODEL_PATH=/models", "--tmpfs=/models")
-    done = engine.try_("run", "--rm", *CONFINED, *settings, "rlm-inference:latest", "agent")
-    assert done.returncode == 2
-    assert "name one GGUF file: /models has none" in done.stderr
-    assert "`name one GGUF file: /models has none`" in TABLE
+    name, said = "rlm-empty", "the local model: no GGUF file is in /models"
+    settings = (f"--name={name}", "--env=MODEL_PATH=/models", "--tmpfs=/models")
+    engine("run", "--detach", *CONFINED, *settings, "rlm-inference:latest", "agent")
+    try:
+        ask = ("exec", name, "rlm-kernel", "healthcheck", "--agent")
+        while engine.try_(*ask, "--alive").returncode != 0:
+            assert engine("inspect", "--format={{.State.Status}}", name).strip() == "running"
+        while said not in (asked := engine.try_(*ask)).stderr:
+            assert "is being loaded" in asked.stderr
+    finally:
+        engine.try_("rm", "--force", "--time=0", name)
+    assert f"503 of `/ready`: `{said}`" in TABLE
 
 
 def test_an_agent_without_a_token(engine: Engine) -> None:

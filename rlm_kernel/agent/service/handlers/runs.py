@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rlm_kernel import errors
 from rlm_kernel.agent.service.handlers.base import Handler
-from rlm_kernel.agent.service.wire import RunDetails, RunList
+from rlm_kernel.agent.service.wire import RunDetails, RunList, RunSummary
 from rlm_kernel.agent.trajectory import Trajectory, jsonl, notebook, tree
 from rlm_kernel.http.operation import JSON, NOTHING, TEXT, Operation, by_method, json_answer
 
@@ -82,13 +82,22 @@ class OneRun(Handler):
             (errors.RunNotFound,),
         ),
         DELETE=Operation(
-            "forget", "End a run, and keep nothing of it", NOTHING, (errors.RunNotFound,)
+            "end",
+            "Cancel a run that goes on, and say how it ended; forget one that has ended",
+            {**json_answer(RunSummary), **NOTHING},
+            (errors.RunNotFound,),
         ),
     )
 
     def get(self, run_id: str) -> None:
         self.answer(self.services.runs.get(run_id).details())
 
-    def delete(self, run_id: str) -> None:
-        self.services.runs.forget(run_id)
-        self.answer_nothing()
+    async def delete(self, run_id: str) -> None:
+        run = self.services.runs.get(run_id)
+        if run.ended:
+            self.services.runs.forget(run_id)
+            self.answer_nothing()
+        else:
+            run.cancel()
+            await run.ending()
+            self.answer(run.summary())

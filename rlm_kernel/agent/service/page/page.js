@@ -215,7 +215,14 @@ function showUsage(usage) {
   $("calls").textContent = number(usage.calls);
   $("tokens-in").textContent = number(usage.input_tokens);
   $("tokens-out").textContent = number(usage.output_tokens);
-  $("cost").textContent = `$${usage.cost_usd.toFixed(usage.cost_usd < 0.1 ? 4 : 2)}`;
+  $("cost").textContent = costOf(usage);
+}
+
+function costOf({ calls, failed_calls, unpriced_calls, cost_usd }) {
+  const money = `$${cost_usd.toFixed(cost_usd < 0.1 ? 4 : 2)}`;
+  if (!unpriced_calls) return money;
+  const priced = calls - failed_calls - unpriced_calls;
+  return priced ? `${money} and ${unpriced_calls.toLocaleString()} unpriced` : "unpriced";
 }
 
 function showAnswer(title, text, note, runId) {
