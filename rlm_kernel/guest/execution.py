@@ -13,6 +13,7 @@ from rlm_kernel.guest.events import Events, current_request
 from rlm_kernel.guest.interrupts import Interrupts
 from rlm_kernel.guest.link import Link
 from rlm_kernel.guest.loop import SessionLoop
+from rlm_kernel.guest.prompt_fields import NEXT_COUNT, TOLD_COUNT
 from rlm_kernel.guest.reserve import Reserve
 from rlm_kernel.guest.shell import SessionShell, content_of, exit_status
 from rlm_kernel.guest.stack import Stack
@@ -53,7 +54,7 @@ class Execution:
         code, silent = content["code"], content.get("silent", False)
         store = content.get("store_history", True) and not silent
         shell = self._shell
-        if not silent:
+        if not silent and content.get(TOLD_COUNT) != shell.execution_count:
             self._events.emit(
                 "execute_input", {"code": code, "execution_count": shell.execution_count}
             )
@@ -73,6 +74,7 @@ class Execution:
         reply["payload"] = shell.payload_manager.read_payload()
         if reply["payload"]:
             shell.payload_manager.clear_payload()
+        reply[NEXT_COUNT] = shell.execution_count
         return reply
 
     def call(self, run: Callable[[], T]) -> T:

@@ -21,6 +21,7 @@ from rlm_kernel.sandbox.obituary import LOST, death, explained, way_back
 from rlm_kernel.sandbox.observer import Observer
 from rlm_kernel.sandbox.output_meter import OutputMeter
 from rlm_kernel.sandbox.process import SessionProcess
+from rlm_kernel.sandbox.prompt import Prompt
 from rlm_kernel.sandbox.question import OpenQuestion
 from rlm_kernel.sandbox.time_limit import TimeLimit, ran_longer_than
 
@@ -57,6 +58,7 @@ class Session:
         self._incarnation = Incarnation(source, process)
         self._files = FileTransfer(self._exchange)
         self._meter = OutputMeter(limits)
+        self._prompt = Prompt()
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
         self._copying = asyncio.Lock()
@@ -138,7 +140,11 @@ class Session:
         incarnation = self._incarnation
         if not incarnation.is_living or self._unsaved:
             return None
-        return self._ask(incarnation.process, frame, "reply")
+        frame, begun = self._prompt.announce(incarnation.process, frame)
+        answer = self._ask(incarnation.process, frame, "reply")
+        if begun is not None and not answer.done():
+            self._pass_on(begun)
+        return answer
 
     async def _run(
         self,
@@ -184,6 +190,7 @@ class Session:
         try:
             with time_limit:
                 content = (await answer).content
+            self._prompt.note(process, content)
         except _ProcessEndedError as end:
             return await self._outlive(frame.kind, end, time_limit.exceeded)
         if time_limit.exceeded:

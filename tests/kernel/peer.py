@@ -43,10 +43,10 @@ class Peer:
     It has no heart: jupyter_client's spins for ever when it is stopped right after its start.
     """
 
-    def __init__(self, connection: Mapping[str, Any]) -> None:
+    def __init__(self, connection: Mapping[str, Any], *, stdin: bool = True) -> None:
         self.client = BlockingKernelClient()
         self.client.load_connection_info(cast(KernelConnectionInfo, dict(connection)))
-        self.client.start_channels(hb=False)
+        self.client.start_channels(hb=False, stdin=stdin)
         self.welcome = self.next_published()
 
     def __enter__(self) -> Self:

@@ -70,8 +70,7 @@ def test_a_waiting_question_is_ended_by_an_interrupt(peer: Peer) -> None:
 
 
 def test_a_client_without_a_stdin_channel_does_not_block_the_session(served: Served) -> None:
-    with Peer(served.connection) as peer:
-        peer.client.stdin_channel.stop()
+    with Peer(served.connection, stdin=False) as peer:
         done = peer.finish(peer.start(HOST_CALL, allow_stdin=True))
         assert done.content["ename"] == "HostCallError"
         assert peer.execute("1").content["status"] == "ok"
