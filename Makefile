@@ -16,6 +16,7 @@ demo: setup
 
 test: setup
 	$(BIN)/rlm-kernel fetch
+	$(BIN)/python -m compileall -q rlm_kernel # or hundreds of processes may, each for itself
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-hostile: setup

@@ -7,7 +7,7 @@ from random import Random
 
 from rlm_kernel.agent.evaluation.truth import Truth
 
-VERSION = 1
+VERSION = 2
 """Of what is generated: the same for as long as the same name means the same text."""
 
 

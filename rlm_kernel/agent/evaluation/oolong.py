@@ -105,11 +105,12 @@ def _count_of_users(rng: Random, log: Log) -> Asked:
 
 
 def _top_user(rng: Random, log: Log) -> Asked | None:
-    """The user with most messages of a kind, where only one is."""
+    """The user with most messages of a kind, where there are any and only one user has so many."""
     kind = rng.choice([*KINDS])
     counts = {user: log.count(kind, users=[user]) for user in log.users}
-    found = [user for user in counts if counts[user] == max(counts.values())]
-    if len(found) > 1:
+    most = max(counts.values())
+    found = [user for user in counts if counts[user] == most]
+    if len(found) > 1 or not most:
         return None
     question = f'Which user sent the most messages of the kind "{kind}"?'
     return question, "USER", Number(found[0], count=False)

@@ -6,12 +6,14 @@ import hashlib
 import re
 import subprocess
 import sys
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_kernel.agent.evaluation import TASKS, Item, ItemName, estimate_tokens, make_item
+from rlm_kernel.agent.evaluation.logbook import FIRST_DAY, Entry, Log
 from rlm_kernel.agent.evaluation.oolong import QUESTIONS
 from rlm_kernel.agent.evaluation.oolong_pairs import CONDITIONS, SHARE
 from rlm_kernel.agent.evaluation.tokens import MIN_LENGTH
@@ -28,7 +30,7 @@ NAMES = st.builds(
     seed=st.integers(0, 2**32),
 )
 
-PINNED = ["22c7e7724de1", "ffebcfa96e77", "3f2cdd796c72", "a1e6adf48af9", "fd66d232c921"]
+PINNED = ["30f120ef1554", "536263c4e00e", "3ef7ff189223", "e49918c20b93", "aed2fbad6260"]
 
 
 def solved(item: Item) -> str:
@@ -47,6 +49,13 @@ def digest(item: Item) -> str:
 def test_the_truth_is_what_the_text_says(name: ItemName) -> None:
     item = make_item(name)
     assert solved(item) == str(item.truth)
+
+
+def test_nobody_sent_the_most_messages_of_a_kind_that_nobody_sent() -> None:
+    log = Log((Entry(FIRST_DAY, 10_000, "praise", "Thank you."),), "")
+    asked = [QUESTIONS["top user"](Random(seed), log) for seed in range(50)]
+    assert None in asked
+    assert all('"praise"' in question[0] for question in asked if question is not None)
 
 
 @settings(max_examples=150, deadline=None)
