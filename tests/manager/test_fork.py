@@ -45,16 +45,17 @@ def test_a_fork_is_a_session_like_any_other(http: httpx.Client, session: str) ->
 
 
 def test_a_fork_begins_with_the_replay_of_the_original(http: httpx.Client, session: str) -> None:
-    def shown(one: str) -> list[str]:
+    def shown(one: str) -> str:
         messages = http.get(f"{one}/replay").json()["messages"]
-        return [m["content"]["text"] for m in messages if m["header"]["msg_type"] == "stream"]
+        streams = [message for message in messages if message["header"]["msg_type"] == "stream"]
+        return "".join(message["content"]["text"] for message in streams)
 
     run(http, session, "print('before')")
     copy = fork(http, session)
     run(http, session, "print('original')")
     run(http, copy, "print('copy')")
-    assert shown(session) == ["before\n", "original\n"]
-    assert shown(copy) == ["before\n", "copy\n"]
+    assert shown(session) == "before\noriginal\n"
+    assert shown(copy) == "before\ncopy\n"
 
 
 def test_what_a_task_of_the_original_prints_in_a_fork_belongs_to_no_cell_of_it(
