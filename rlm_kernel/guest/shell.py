@@ -15,7 +15,7 @@ from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payload import PayloadManager
 from IPython.core.payloadpage import page as payload_page
-from traitlets import Instance, Type, default
+from traitlets import Instance, TraitError, Type, default
 from traitlets.config import Config
 
 from rlm_kernel.guest import magics
@@ -63,7 +63,7 @@ class SessionShell(InteractiveShell):
     reserve: Reserve
     keepkernel_on_exit = False
     # Plain attributes, as each cell sets them: traits check, compare and announce that.
-    execution_count: int = 1
+    _count = 1
     last_execution_succeeded: bool = True
     last_execution_result: Any = None
     interrupted = False
@@ -83,6 +83,18 @@ class SessionShell(InteractiveShell):
         shell.compile.flags &= ~ALLOW_INCOMPLETE_INPUT
         shell.extension_manager.load_extension("storemagic")
         return shell
+
+    @property
+    def execution_count(self) -> int:
+        """The number of the next cell."""
+        return self._count
+
+    @execution_count.setter
+    def execution_count(self, count: int) -> None:
+        # Here, where its mistake is: the owner ends a session that says anything but a number.
+        if not isinstance(count, int):
+            raise TraitError(f"execution_count must be an int, not {type(count).__name__}")
+        self._count = count
 
     @property
     def parent_header(self) -> dict[str, Any]:
@@ -129,8 +141,8 @@ class SessionShell(InteractiveShell):
         preprocessing_exc_tuple: Any = None,
     ) -> bool:
         """IPython compiles every cell to find out."""
-        code = transformed_cell or ""
-        if "await" not in code and "async" not in code:
+        code = transformed_cell
+        if code is not None and "await" not in code and "async" not in code:
             return False
         asynchronous: bool = super().should_run_async(
             raw_cell,

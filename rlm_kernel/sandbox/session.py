@@ -141,9 +141,20 @@ class Session:
         if not incarnation.is_living or self._unsaved:
             return None
         frame, begun = self._prompt.announce(incarnation.process, frame)
-        answer = self._ask(incarnation.process, frame, "reply")
+        answer = self._begin(incarnation.process, frame)
         if begun is not None and not answer.done():
             self._pass_on(begun)
+        return answer
+
+    def _begin(self, process: SessionProcess, frame: Frame) -> asyncio.Future[Frame]:
+        """Sends a request, and the interrupt that came before it could be sent.
+
+        One that comes from here on is sent when it comes, and must not be sent twice: the second
+        would end what the code does about the first.
+        """
+        answer = self._ask(process, frame, "reply")
+        if self._interrupted:
+            process.interrupt(frame.request_id)
         return answer
 
     async def _run(
@@ -157,7 +168,7 @@ class Session:
         try:
             if answer is None:
                 await self._save()
-                answer = self._ask(await self._incarnation.living(), frame, "reply")
+                answer = self._begin(await self._incarnation.living(), frame)
             outcome = await self._supervise(frame, timeout, answer)
             if not reply.done():
                 reply.set_result(outcome)
@@ -182,8 +193,6 @@ class Session:
         self, frame: Frame, timeout: float | None, answer: asyncio.Future[Frame]
     ) -> Reply:
         process, limits = self._incarnation.process, self._limits
-        if self._interrupted:
-            process.interrupt(frame.request_id)
         seconds = limits.cell_timeout if timeout is None else timeout
         stop = partial(self._stop, frame, timeout, answer)
         time_limit = TimeLimit(process.pid, seconds, limits.cpu_seconds, stop)

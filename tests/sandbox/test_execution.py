@@ -99,6 +99,22 @@ def test_top_level_await_runs_on_a_loop_that_stays(shared_box: Sandbox) -> None:
     assert shared_box.execute(code).result == "[0, 1, 2]"
 
 
+@pytest.mark.parametrize(
+    ("cell", "answer"), [("1", False), ("await x", True), ("[i async for i in x]", True)]
+)
+def test_code_can_ask_whether_a_cell_is_asynchronous(
+    shared_box: Sandbox, cell: str, answer: bool
+) -> None:
+    question = f"get_ipython().should_run_async({cell!r}, transformed_cell={cell!r})"
+    assert shared_box.execute(question).result == repr(answer)
+
+
+def test_whether_a_cell_is_asynchronous_takes_the_cell_as_python(shared_box: Sandbox) -> None:
+    result = shared_box.execute("get_ipython().should_run_async('await x')")
+    assert result.error is not None
+    assert result.error.ename == "TypeError"
+
+
 def test_input_is_answered_by_the_caller(shared_box: Sandbox) -> None:
     asked: list[tuple[str, bool]] = []
 

@@ -11,6 +11,7 @@ import pytest
 
 from rlm_kernel.sandbox import Event, ExecutionResult, Limits, Sandbox, Zygote
 from rlm_kernel.sandbox.capture import ExecutionError
+from rlm_kernel.sandbox.process import SessionProcess
 from tests.sandbox.sessions import DEAF, run, session
 
 SLEEP = {"code": "import time; time.sleep(60)"}
@@ -95,6 +96,29 @@ async def test_interrupts_without_end_end_each_cell_and_nothing_else(
                 await asyncio.sleep(distance)
         assert {cell.result().content["ename"] for cell in cells} == {"KeyboardInterrupt"}
         assert (await run(one, "'alive'")).result == "'alive'"
+
+
+async def test_an_interrupt_at_the_very_start_comes_once(
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted: list[str] = []
+    interrupt = SessionProcess.interrupt
+
+    def counting(process: SessionProcess, request_id: str) -> None:
+        interrupted.append(request_id)
+        interrupt(process, request_id)
+
+    monkeypatch.setattr(SessionProcess, "interrupt", counting)
+    async with session(zygote, Limits(standby=False)) as one:
+        await run(one, "1")  # from here on its owner tells of each cell
+
+        def interrupt_at_start(event: Event) -> None:
+            if event.kind == "execute_input":
+                one.interrupt()
+
+        one.on_event = interrupt_at_start
+        await one.request("execute_request", {"code": "1"}, request_id="cell")
+        assert interrupted == ["cell"]  # a second one would end what code does about the first
 
 
 def test_a_cell_that_ends_in_time_is_not_touched_by_its_limit(box: Sandbox) -> None:

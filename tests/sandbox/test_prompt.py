@@ -8,7 +8,7 @@ from rlm_kernel.guest.frames import Frame
 from rlm_kernel.guest.prompt_fields import NEXT_COUNT, TOLD_COUNT
 from rlm_kernel.sandbox import Event, Session, Zygote
 from rlm_kernel.sandbox.prompt import Prompt
-from tests.sandbox.sessions import session
+from tests.sandbox.sessions import run, session
 
 PROCESS, ANOTHER = object(), object()
 
@@ -50,6 +50,17 @@ async def test_a_count_that_changes_between_cells_is_set_right(zygote: Zygote) -
     )
     async with session(zygote) as one:
         assert await inputs(one, "1", later, "1") == [1, 2, 3, 40]
+
+
+@pytest.mark.parametrize("count", ["'7'", "None", "7.0"])
+async def test_a_count_that_is_no_number_is_refused_where_it_is_set(
+    zygote: Zygote, count: str
+) -> None:
+    async with session(zygote) as one:
+        result = await run(one, f"get_ipython().execution_count = {count}")
+        assert result.error is not None
+        assert result.error.ename == "TraitError"
+        assert await inputs(one, "1", "1") == [2, 3]
 
 
 async def test_a_fresh_process_counts_anew(zygote: Zygote) -> None:
