@@ -79,9 +79,7 @@ class Execution:
 
     def call(self, run: Callable[[], T]) -> T:
         """Calls what may run code of the user's outside of a cell; an interrupt ends it."""
-        self._shell.interrupted = self._shell.ended = False
-        self._request_id = current_request.get()  # from here on an interrupt is for this request
-        self._interrupts.install()
+        self._heed_interrupts()
 
         def noticing() -> T:
             self._notice_early_interrupt()
@@ -96,9 +94,7 @@ class Execution:
         """Runs the cell and gives the exception that ended it, which has been shown."""
         shell = self._shell
         shell.last_error = shell.result_error = None
-        shell.interrupted = shell.ended = False
-        self._request_id = current_request.get()  # from here on an interrupt is for this request
-        self._interrupts.install()
+        self._heed_interrupts()
         try:
             result = await self._run_in_shell(code, {"silent": silent, "store_history": store})
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -112,6 +108,12 @@ class Execution:
             self._request_id = ""
         ended: BaseException | None = result.error_before_exec or result.error_in_exec
         return ended
+
+    def _heed_interrupts(self) -> None:
+        """From here on an interrupt is for the request that is being served."""
+        self._shell.interrupted = self._shell.ended = False
+        self._request_id = current_request.get()
+        self._interrupts.install()
 
     async def _run_in_shell(self, code: str, options: Content) -> Any:
         shell = self._shell
