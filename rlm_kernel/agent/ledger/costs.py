@@ -24,6 +24,16 @@ class ModelCosts:
     unpriced_calls: int = 0
     uncertain_calls: int = 0
 
+    @property
+    def answered_calls(self) -> int:
+        """Those that did not fail."""
+        return self.calls - self.failed_calls
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether the price of any call is known."""
+        return self.answered_calls > self.unpriced_calls
+
     def plus(self, other: ModelCosts) -> ModelCosts:
         """The sum of both."""
         return ModelCosts(

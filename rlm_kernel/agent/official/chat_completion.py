@@ -24,13 +24,11 @@ class ModelUsageSummary:
     @classmethod
     def of(cls, costs: ModelCosts) -> Self:
         """One model's share."""
-        answered = costs.calls - costs.failed_calls
-        is_priced = answered > costs.unpriced_calls
         return cls(
-            answered,
+            costs.answered_calls,
             costs.input_tokens,
             costs.output_tokens,
-            costs.cost_usd if is_priced else None,
+            costs.cost_usd if costs.is_priced else None,
         )
 
     @classmethod

@@ -97,7 +97,7 @@ def _call(run: RecordedRun, call: SubCall) -> Entry:
         "usage_summary": _usage(taken),
         "execution_time": call.duration_s or 0.0,
     }
-    child = next((each for each in run.children if each.name == call.child), None)
+    child = run.child_of(call)
     if child is not None:
         metadata, *iterations = _entries(child)
         entry["metadata"] = {"run_metadata": metadata, "iterations": iterations}
@@ -127,8 +127,7 @@ def _share(costs: ModelCosts) -> Entry:
 
 def _cost(costs: ModelCosts) -> Entry:
     """The library leaves it out where it is not known."""
-    priced = costs.calls - costs.failed_calls - costs.unpriced_calls
-    return {"total_cost": costs.cost_usd} if priced else {}
+    return {"total_cost": costs.cost_usd} if costs.is_priced else {}
 
 
 def _time(at: float) -> str:

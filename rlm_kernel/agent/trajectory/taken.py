@@ -15,7 +15,7 @@ def taken_by_call(run: RecordedRun, call: SubCall) -> CostSummary:
 
 
 def _add_call(record: CostRecord, run: RecordedRun, call: SubCall) -> None:
-    child = next((each for each in run.children if each.name == call.child), None)
+    child = run.child_of(call)
     if child is not None:
         _add_run(record, child)
     elif call.child is None and not call.is_tool:

@@ -192,6 +192,10 @@ class RecordedRun(Record):
                 yield from block.sub_calls
             yield from turn.sub_calls
 
+    def child_of(self, call: SubCall) -> RecordedRun | None:
+        """The child run that a sub-call of this run started, if it did."""
+        return next((child for child in self.children if child.name == call.child), None)
+
 
 class Trajectory(Record):
     """A tree of runs. `cut` counts the characters that were too much to keep, in all of it."""

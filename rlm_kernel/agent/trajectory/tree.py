@@ -87,7 +87,7 @@ def _calls(run: RecordedRun, calls: Iterable[SubCall]) -> list[Branch]:
 
 
 def _call(run: RecordedRun, call: SubCall) -> Branch:
-    child = next((each for each in run.children if each.name == call.child), None)
+    child = run.child_of(call)
     kind = "a tool" if call.is_tool else call.model
     line = f"{call.function} {_facts([kind, *_seconds(call.duration_s)])}: {call.prompt}"
     if child is not None:
