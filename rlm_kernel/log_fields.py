@@ -1,13 +1,13 @@
 """Fields that every log line has of what is going on, such as `session_id`.
 
-`bound` adds them to every line that is logged inside it, `bind` to every later line of the task
-that calls it. They are kept apart from how lines look, which a kernel's start need not wait for.
+`bind` adds them to every later line of the task that calls it, `context` to every line that is
+logged in the context it makes. They are kept apart from how lines look, which a kernel's start need
+not wait for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import Context, ContextVar
 
 _fields: ContextVar[Mapping[str, object]] = ContextVar("log_fields")
@@ -18,17 +18,8 @@ def bind(**fields: object) -> None:
 
     None takes a field away.
     """
-    _fields.set(_with(fields))
-
-
-@contextmanager
-def bound(**fields: object) -> Iterator[None]:
-    """Adds fields to the lines that are logged inside of it."""
-    before = _fields.set(_with(fields))
-    try:
-        yield
-    finally:
-        _fields.reset(before)
+    both = {**current(), **fields}
+    _fields.set({name: value for name, value in both.items() if value is not None})
 
 
 def context(**fields: object) -> Context:
@@ -41,8 +32,3 @@ def context(**fields: object) -> Context:
 def current() -> Mapping[str, object]:
     """The fields that a line has here."""
     return _fields.get({})
-
-
-def _with(fields: Mapping[str, object]) -> Mapping[str, object]:
-    both = {**current(), **fields}
-    return {name: value for name, value in both.items() if value is not None}

@@ -53,8 +53,7 @@ def test_an_exception_stays_inside_its_line() -> None:
 def test_bound_fields_are_in_every_line_inside_and_none_outside() -> None:
     stream = io.StringIO()
     logs.configure(stream=stream)
-    with log_fields.bound(session_id="s1"):
-        logging.getLogger().warning("inside")
+    log_fields.context(session_id="s1").run(logging.getLogger().warning, "inside")
     logging.getLogger().warning("outside")
     inside, outside = lines(stream)
     assert inside["session_id"] == "s1"

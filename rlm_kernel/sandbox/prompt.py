@@ -6,7 +6,6 @@ the session begins with it, and the session, whose time is dearer, only does whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +36,5 @@ class Prompt:
 
 
 def _shows_input(frame: Frame) -> bool:
-    content: Mapping[str, Any] = frame.content
-    is_cell = frame.kind == "execute_request" and isinstance(content.get("code"), str)
-    return is_cell and not content.get("silent", False)
+    is_cell = frame.kind == "execute_request" and isinstance(frame.content.get("code"), str)
+    return is_cell and not frame.content.get("silent", False)
